@@ -1,0 +1,15 @@
+"""The main job: a grid in; Parquet, tables, figures and a report out. See CONTRIBUTING.md."""
+
+
+configfile: "config/default.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/sweep.smk"
+include: "workflow/rules/findings.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/status.txt",

@@ -1,0 +1,167 @@
+"""The kernel against the explicit reference, and its bits under every way of cutting the work."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+import reference
+
+from winit.network.cells import Cell, Probe
+from winit.network.diagnostics import COLUMNS
+from winit.network.kernel import measure
+
+REFERENCE_INITIALIZERS = (
+    "zeros",
+    "ones",
+    "constant(value=0.1)",
+    "normal(std=0.01)",
+    "normal(std=1.0)",
+    "lecun_normal",
+    "glorot_normal",
+    "he_normal",
+    "he_uniform",
+    "orthogonal",
+)
+# Relative to the size of the quantity; rounding adds up differently in another order of summation.
+TOLERANCE = {"float32": 2e-4, "float64": 1e-9}
+
+
+def measured(*cells):
+    return {result.cell: result.table for result in measure(cells)}
+
+
+def assert_agrees(table, expected, dtype):
+    """Every column of every row; what is undefined there is undefined here."""
+    for row, values in enumerate(expected):
+        for column in COLUMNS:
+            found, wanted = table[column.name][row], values.get(column.name)
+            where = f"{column.name}, layer {row}"
+            if column.kind == "counts":
+                assert sum(found) == (sum(wanted) if wanted else 0), where
+                moved = np.abs(found.astype(int) - (wanted or 0)).sum()
+                # A value that rounding moved across an edge may be counted beside it.
+                assert moved <= 2 + 1e-3 * sum(found), where
+            elif column.kind == "count":
+                assert found == (-1 if wanted is None else wanted), where
+            elif wanted is None:
+                assert np.isnan(found), where
+            else:
+                assert abs(found - wanted) <= TOLERANCE[dtype] * scale(column.name, values), where
+
+
+def scale(name, values):
+    """What an error of ``name`` is to be compared with."""
+    if name.startswith(("h_", "z_", "g_", "weight_grad")):
+        if name in {"h_second_moment", "weight_grad_norm"}:
+            return abs(values[name])
+        prefix = "weight_grad" if name.startswith("weight") else name[0]
+        return abs(values[f"{prefix}_mean"]) + values[f"{prefix}_std"] + abs(values[name])
+    return 1.0
+
+
+@pytest.mark.parametrize("initializer", REFERENCE_INITIALIZERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "gelu"])
+def test_every_column_agrees_with_the_explicit_reference(initializer, activation, dtype):
+    # Batches below and above the width take the two ways to the weight gradient's moments.
+    for batch, width in ((24, "40"), (70, "20"), (33, "48-6")):
+        cell = Cell(initializer, activation, 5, width, 3, Probe(batch=batch, dtype=dtype, outputs=7))
+        assert_agrees(measured(cell)[cell], reference.rows(cell), dtype)
+
+
+def test_biases_agree_with_the_explicit_reference():
+    cell = Cell("lecun_normal", "tanh", 4, "30", 1, Probe(batch=50, bias_std=0.3, dtype="float64"))
+    assert_agrees(measured(cell)[cell], reference.rows(cell), "float64")
+
+
+def grid(batch=40):
+    probes = (Probe(batch=batch), Probe(batch=batch, dtype="float64", bias_std=0.1))
+    return [
+        Cell(initializer, activation, depth, width, seed, probe)
+        for initializer, activation, depth, width, seed, probe in itertools.product(
+            ("he_normal", "he_uniform", "orthogonal", "zeros"),
+            ("relu", "sigmoid"),
+            (1, 3, 6),
+            ("24", "32-8"),
+            (0, 7),
+            probes,
+        )
+    ]
+
+
+def test_a_cell_alone_in_a_block_and_in_another_order_gives_the_same_bits():
+    cells = grid()
+    together = measured(*cells)
+    shuffled = list(cells)
+    random.Random(1).shuffle(shuffled)
+    halves = measured(*shuffled[::2]) | measured(*shuffled[1::2])
+    assert together.keys() == halves.keys() == set(cells)
+    for cell in cells:
+        alone = measured(cell)[cell]
+        for name, column in together[cell].items():
+            assert column.tobytes() == alone[name].tobytes() == halves[cell][name].tobytes(), name
+
+
+def test_a_shallow_network_is_the_beginning_of_a_deep_one():
+    shallow, deep = (Cell("he_normal", "relu", d, "24", 0, Probe(batch=16)) for d in (3, 6))
+    tables = measured(shallow, deep)
+    for name in ("z_std", "h_mean", "h_histogram", "w_std", "cosine_mean"):
+        assert np.array_equal(tables[shallow][name], tables[deep][name][:4], equal_nan=True)
+    assert not np.array_equal(tables[shallow]["g_std"][1:], tables[deep]["g_std"][1:4])
+
+
+def test_initializers_of_one_law_share_their_random_numbers():
+    small, large = (
+        Cell(f"normal(std={std})", "identity", 3, "16", 0, Probe(batch=8, dtype="float64"))
+        for std in (0.25, 0.5)
+    )
+    tables = measured(small, large)
+    ratio = tables[large]["h_std"] / tables[small]["h_std"]
+    assert ratio == pytest.approx([1, 2, 4, 8])
+
+
+def test_values_that_overflow_are_counted_and_raise_nothing():
+    cell = Cell("normal(std=1.0)", "relu", 60, "64", 0, Probe(batch=32))
+    table = measured(cell)[cell]
+    assert table["nonfinite_fraction"][-1] > 0
+    assert np.isnan(table["h_mean"][-1])
+    assert table["distinct_units"][-1] == -1
+    assert table["h_magnitude"][-1][-1] > 0
+
+
+def test_constant_weights_repeat_one_unit_and_one_error():
+    for label in ("zeros", "ones", "constant(value=0.1)"):
+        for activation in ("tanh", "relu", "sigmoid"):
+            cell = Cell(label, activation, 10, "100", 0, Probe(batch=200))
+            table = measured(cell)[cell]
+            assert set(table["distinct_units"][1:]) == {1}
+            assert set(table["distinct_errors"][1:]) == {1}
+
+
+def test_histograms_can_be_left_out():
+    cell = Cell("he_normal", "relu", 2, "16", 0, Probe(batch=8, histograms=False))
+    assert not any(name.endswith(("histogram", "magnitude")) for name in measured(cell)[cell])
+
+
+@pytest.mark.parametrize("source", ["uint8", "digits"])
+def test_images_have_the_range_and_width_they_should(source):
+    cell = Cell("he_normal", "relu", 1, "32", 0, Probe(batch=500, input=source))
+    row = {name: column[0] for name, column in measured(cell)[cell].items()}
+    if source == "uint8":
+        assert (row["h_min"], row["h_max"]) == (0, 255)
+        assert row["h_mean"] == pytest.approx(127.5, abs=1.5)
+        assert row["distinct_units"] == 32
+    else:
+        assert row["h_mean"] == pytest.approx(0, abs=0.02)
+        assert row["h_second_moment"] == pytest.approx(1, abs=0.02)
+
+
+def test_small_gradients_cost_no_more_than_others_and_keep_their_size():
+    # δ falls below 1e-38: the product is taken in the range of ordinary numbers.
+    cell = Cell("normal(std=0.01)", "sigmoid", 30, "64", 0, Probe(batch=32))
+    double = Cell("normal(std=0.01)", "sigmoid", 30, "64", 0, Probe(batch=32, dtype="float64"))
+    g, exact = (measured(c)[c]["g_std"] for c in (cell, double))
+    ordinary = exact > 1e-36
+    assert g[ordinary] == pytest.approx(exact[ordinary], rel=1e-3)
+    assert (g[~ordinary][1:] < 1e-36).all()

@@ -1,0 +1,83 @@
+"""Labels: one thing, one canonical name; and errors that say the mend."""
+
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from winit.network import labels
+from winit.network.activations import ACTIVATIONS, activation
+from winit.network.initializers import INITIALIZERS, initializer
+
+
+def example(subject, scale: float, mode: Literal["in", "out"] = "in", times: int = 2):
+    return subject, scale, mode, times
+
+
+def resolve(label):
+    return labels.resolve("example", label, {"example": example}, lambda entry: entry)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "example(scale=0.5)",
+        "example(0.5)",
+        " example( mode='in', scale=5e-1 )",
+        "example(.5, in, 2)".replace("in", "'in'"),
+    ],
+)
+def test_all_spellings_have_one_label(spelling):
+    assert resolve(spelling)[0] == "example(scale=0.5)"
+
+
+def test_arguments_stand_in_signature_order_without_defaults():
+    assert resolve("example(times=3, mode=out, scale=1)")[0] == "example(scale=1.0, mode=out, times=3)"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_label_keeps_every_digit(scale):
+    label, _, arguments = resolve(f"example(scale={scale})")
+    assert dict(arguments)["scale"] == scale
+    assert resolve(label)[0] == label
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("exmple(scale=1)", ["unknown example 'exmple'", "did you mean 'example'?"]),
+        ("example(scal=1)", ["no argument 'scal'", "did you mean 'scale'?", "scale, mode, times"]),
+        ("example", ["missing a required argument: 'scale'"]),
+        ("example(1, 2, 3, 4)", ["too many positional arguments"]),
+        ("example(scale=1, mode=inn)", ["mode is 'inn'", "did you mean 'in'?", "allowed: in, out"]),
+        ("example(scale=big)", ["scale is 'big', not a number"]),
+        ("example(scale=True)", ["scale is True, not a number"]),
+        ("example(scale=1e999)", ["scale is inf", "finite"]),
+        ("example(scale=1, times=2.5)", ["times is 2.5, not a whole number"]),
+        ("example(scale=1", ["not of the form"]),
+        ("example(scale=1)(2)", ["not of the form"]),
+        ("example(scale=print(1))", ["not a number or a word"]),
+        ("example(**x)", ["not of the form"]),
+        ("", ["not of the form"]),
+    ],
+)
+def test_an_error_says_what_came_and_what_is_allowed(label, words):
+    with pytest.raises(labels.LabelError) as caught:
+        resolve(label)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(("find", "catalogue"), [(initializer, INITIALIZERS), (activation, ACTIVATIONS)])
+def test_every_entry_of_the_catalogue_is_found_by_its_canonical_label(find, catalogue):
+    for entry in catalogue.values():
+        found = find(entry.label)
+        assert found.entry is entry
+        assert find(found.label) == found
+
+
+@pytest.mark.parametrize("label", ["normal(std=-1)", "uniform(low=1, high=0)", "variance_scaling(scale=-1)"])
+def test_values_out_of_range_are_refused_when_the_label_is_read(label):
+    with pytest.raises(labels.LabelError, match=r"-1|high is 0"):
+        initializer(label)

@@ -1,0 +1,142 @@
+"""Each compiled reduction against plain NumPy, at ordinary and at odd values."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from winit.network import statistics
+
+FLOATS = [np.float32, np.float64]
+
+
+def matrices(dtype, **kwargs):
+    width = 32 if dtype == np.float32 else 64
+    return arrays.arrays(
+        dtype,
+        st.tuples(st.integers(1, 9), st.integers(1, 9)),
+        elements=st.floats(width=width, **kwargs),
+    )
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(data=st.data())
+@settings(deadline=None)
+def test_moments_are_those_of_numpy(dtype, data):
+    values = data.draw(matrices(dtype, min_value=-(2.0**60), max_value=2.0**60))
+    found = statistics.moments(values)
+    exact = values.astype(np.float64)
+    size = np.abs(exact).max()
+    assert found.mean == pytest.approx(exact.mean(), abs=1e-12 * size)
+    assert found.std == pytest.approx(exact.std(), abs=1e-7 * size)
+    assert found.second == pytest.approx((exact**2).mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.1, 1e-20, -3e10])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_equal_entries_have_a_standard_deviation_of_exactly_zero(value, dtype):
+    found = statistics.moments(np.full((50, 70), value, dtype))
+    assert found.std == 0
+    assert found.mean == dtype(value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_moments_are_undefined_where_an_entry_is_not_finite(value):
+    for place in ((0, 0), (2, 3)):
+        values = np.ones((4, 5), np.float32)
+        values[place] = value
+        with np.errstate(invalid="ignore"):
+            assert np.isnan(statistics.moments(values)).all()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(data=st.data())
+@settings(deadline=None)
+def test_a_histogram_counts_as_numpy_does(dtype, data):
+    low, high = data.draw(st.sampled_from([(-1.0, 1.0), (0.0, 1.0), (-4.0, 4.0)]))
+    values = data.draw(matrices(dtype, allow_nan=True))
+    finite = values[~np.isnan(values)].astype(np.float64)
+    expected, _ = np.histogram(finite[(finite >= low) & (finite <= high)], 30, (low, high))
+    found = statistics.histogram(values, low, high)
+    assert found[1:-1].tolist() == expected.tolist()
+    assert found[0] == (finite < low).sum()
+    assert found[-1] == (finite > high).sum()
+
+
+def test_every_edge_of_a_histogram_is_in_the_bin_above_it_and_the_last_in_the_last():
+    found = statistics.histogram(np.array([-1.0, 0.0, 1.0, -1e-300, np.nextafter(1, 2)]), -1, 1)
+    assert found.nonzero()[0].tolist() == [1, 15, 16, 30, 31]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(data=st.data())
+@settings(deadline=None)
+def test_magnitudes_are_counted_by_decade(dtype, data):
+    values = data.draw(matrices(dtype))
+    assert statistics.magnitude_histogram(values).tolist() == reference.magnitudes(values)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_power_of_ten_begins_its_decade(dtype):
+    for k in (-30, -7, 0, 1, 29, 30):
+        power = dtype(f"1e{k}")
+        slots = [
+            int(statistics.magnitude_histogram(np.array([value])).nonzero()[0][0])
+            for value in (power, np.nextafter(power, dtype(0)))
+        ]
+        assert slots == [k + 32, k + 31]
+
+
+def test_derivatives_are_counted():
+    derivative = np.array([[0, 1, 0.01], [0, 0.5, 0]], np.float32)
+    found = statistics.derivative_statistics(derivative, 0.05)
+    assert found.mean == pytest.approx(1.51 / 6)
+    assert found.second == pytest.approx((1 + 0.25 + 1e-4) / 6)
+    assert (found.below, found.dead) == (4, 1)
+
+
+@given(
+    arrays.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 40), st.integers(1, 12)),
+        elements=st.sampled_from([0.0, 1.0, -1.0, 3e-20]),
+    ),
+    st.integers(1, 5),
+)
+@settings(deadline=None)
+def test_repeated_columns_are_counted_once(columns, times):
+    found = statistics.distinct_columns(np.ascontiguousarray(np.tile(columns, times)))
+    assert found == reference.distinct(columns.astype(np.float64))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_columns_within_the_tolerance_are_one_and_beyond_it_two(dtype):
+    rng = np.random.default_rng(0)
+    column = rng.normal(size=(100, 1))
+    largest = np.abs(column).max()
+    for share, count in ((0.2e-6, 1), (4e-6, 2)):
+        pair = np.hstack([column, column]).astype(dtype)
+        pair[77, 1] += dtype(share * largest)
+        assert statistics.distinct_columns(pair) == count
+
+
+def test_columns_that_differ_in_their_last_example_alone_are_different():
+    columns = np.zeros((1000, 300), np.float32)
+    columns[-1] = np.arange(300)
+    assert statistics.distinct_columns(columns) == 300
+
+
+@pytest.mark.parametrize("shape", [(1000, 500), (30, 2000), (2, 3)])
+def test_random_columns_are_all_different(shape):
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    assert statistics.distinct_columns(values) == shape[1]
+
+
+def test_row_sums_and_inner_product_are_exact_in_float64():
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(2, 30, 40)).astype(np.float32)
+    wide = left.astype(np.float64)
+    assert statistics.row_sums(left) == pytest.approx(wide.sum(axis=1), rel=1e-12)
+    assert statistics.inner_product(left, right) == pytest.approx((wide * right).sum(), rel=1e-12)

@@ -1,0 +1,151 @@
+"""The config: what is accepted in which spelling, and every error at once."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import TINY, tiny
+
+from winit.sweep.config import Config, ConfigError, ProbeSettings
+
+GRID = TINY["grids"][0]
+
+
+def problems(data):
+    with pytest.raises(ConfigError) as caught:
+        Config.checked(data, "test")
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+def test_all_errors_are_told_at_once_each_with_its_path_and_the_nearest_name():
+    found = problems(
+        {
+            "grids": [
+                GRID | {"initializer": ["he_normal", "he_norml"], "depth": [3, -2]},
+                GRID | {"activation": []},
+                {key: value for key, value in GRID.items() if key != "depth"} | {"depht": 3},
+            ],
+            "probe": {"input": "digit", "batch": 0},
+            "treshold": {},
+        }
+    )
+    assert found.keys() == {
+        "grids[0].initializer[1]",
+        "grids[0].depth[1]",
+        "grids[1].activation",
+        "grids[2].depth",
+        "grids[2].depht",
+        "probe.input",
+        "probe.batch",
+        "treshold",
+    }
+    assert "did you mean 'he_normal'?" in found["grids[0].initializer[1]"]
+    assert "-2" in found["grids[0].depth[1]"]
+    assert "at least 1" in found["grids[0].depth[1]"]
+    assert "is empty" in found["grids[1].activation"]
+    assert "did you mean 'depth'?" in found["grids[2].depht"]
+    assert "did you mean 'digits'?" in found["probe.input"]
+    assert "did you mean 'thresholds'?" in found["treshold"]
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "path", "word"),
+    [
+        ("depth", [0], "depth[0]", "at least 1"),
+        ("depth", [2.5], "depth[0]", "whole number"),
+        ("depth", [True], "depth[0]", "not a number"),
+        ("depth", ["ten"], "depth[0]", "whole number"),
+        ("depth", None, "depth[0]", "whole number"),
+        ("depth", [], "depth", "is empty"),
+        ("width", ["0"], "width[0]", "not a width"),
+        ("width", ["64-"], "width[0]", "not a width"),
+        ("width", ["64-32-16"], "width[0]", "not a width"),
+        ("width", [-5], "width[0]", "not a width"),
+        ("seed", [-1], "seed[0]", "at least 0"),
+        ("seed", {"count": 0}, "seed.count", "at least 1"),
+        ("seed", {"frist": 0, "count": 1}, "seed.frist", "did you mean 'first'?"),
+        ("seed", {"first": 0}, "seed.count", "is missing"),
+        ("initializer", [3], "initializer[0]", "not text"),
+        ("initializer", ["normal(std=-1)"], "initializer[0]", "at least 0"),
+        ("probe", {"batch": 3000, "input": "digits"}, "probe", "1797"),
+        ("probe", {"bias_std": -1}, "probe.bias_std", "at least 0"),
+        ("probe", {"dtype": "float16"}, "probe.dtype", "float32"),
+        ("probe", {"histograms": "maybe"}, "probe.histograms", "true or false"),
+        ("probe", 3, "probe", "not a mapping"),
+    ],
+)
+def test_bad_values_are_refused(axis, value, path, word):
+    found = problems({"grids": [GRID | {axis: value}]})
+    assert list(found) == [f"grids[0].{path}"]
+    assert word in found[f"grids[0].{path}"]
+
+
+@pytest.mark.parametrize("data", [None, [], "text", {}, {"grids": []}, {"grids": 3}, {"grids": [None]}])
+def test_what_is_no_config_at_all_is_refused(data):
+    assert problems(data)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda s: (
+            st.lists(s)
+            | st.dictionaries(st.sampled_from(["grids", "probe", "depth", "seed", "width", "initializer"]), s)
+        ),
+    )
+)
+def test_nothing_that_yaml_can_hold_ends_in_another_error(data):
+    with pytest.raises(ConfigError):
+        Config.checked(data, "test")
+
+
+def test_an_error_in_the_common_probe_is_told_once():
+    assert list(problems(TINY | {"probe": {"batch": -1}})) == ["probe.batch"]
+
+
+def test_a_grid_overrides_the_common_probe():
+    config = Config.checked(
+        {"grids": [GRID, GRID | {"probe": {"batch": 7}}], "probe": {"bias_std": 0.5}}, "test"
+    )
+    assert config.grids[0].probe == ProbeSettings(bias_std=0.5)
+    assert config.grids[1].probe == ProbeSettings(bias_std=0.5, batch=7)
+
+
+def test_two_spellings_of_one_config_have_one_canonical_text():
+    left = tiny(initializer="normal( std=1e-2 )", depth=3, width=16, seed={"count": 2})
+    right = tiny(initializer=["normal(0.01, mean=0)"], depth=["3"], width=["16"], seed=[0, 1])
+    assert left.to_yaml() == right.to_yaml()
+
+
+def test_the_canonical_text_is_a_config_with_itself_as_canonical_text():
+    config = tiny()
+    assert Config.checked(yaml.safe_load(config.to_yaml()), "test") == config
+
+
+@pytest.mark.parametrize("content", [b"grids: [", b"\xff\xfe", None])
+def test_a_file_that_cannot_be_read_is_an_error_of_one_line(tmp_path, content):
+    path = tmp_path / "config.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"cannot be read|is not YAML"):
+        Config.read(path)
+
+
+def test_the_default_config_is_the_experiment_of_the_notes(pytestconfig):
+    config = Config.read(pytestconfig.rootpath / "config/default.yaml")
+    (grid,) = config.grids
+    assert set(grid.initializer) == {
+        "zeros",
+        "constant(value=0.1)",
+        "normal(std=0.01)",
+        "normal(std=1.0)",
+        "lecun_normal",
+        "glorot_normal",
+        "glorot_uniform",
+        "he_normal",
+        "he_uniform",
+        "variance_scaling(scale=4.0)",
+    }
+    assert set(grid.activation) == {"tanh", "relu", "sigmoid"}
+    assert (grid.depth, len(grid.seed), grid.probe.batch) == ([2, 10], 5, 1000)
+    assert "500" in grid.width

@@ -1,0 +1,169 @@
+"""The sweep on a real cluster: only what is missing, failures alone, the same bits however it is cut."""
+
+import os
+import signal
+import sys
+import time
+
+import cloudpickle
+import distributed
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from samples import GRID_SIZE, make_results, tiny
+
+from winit.network import initializers
+from winit.sweep import engine
+from winit.sweep.cluster import blas_threads, open_cluster
+from winit.sweep.collect import collect
+from winit.sweep.config import ClusterSettings
+from winit.sweep.engine import Outcome, Writer, blocks, missing
+from winit.sweep.plan import make_plan
+from winit.sweep.progress import Progress
+from winit.sweep.store import Store
+from winit.sweep.tasks import compute
+
+
+@pytest.fixture(scope="module")
+def client():
+    with open_cluster(ClusterSettings(), 2) as client:
+        yield client
+
+
+def run(plan, client, store, part_seconds=10.0):
+    todo = missing(plan, store.index())
+    outcome = Outcome(plan.num_rows, plan.num_rows - todo.num_rows)
+    with Progress(todo.num_rows) as progress:
+        engine.sweep(todo, client, store, part_seconds, outcome, progress)
+    return outcome
+
+
+def small_blocks(config, seconds=0.002):
+    return config.model_copy(update={"sweep": config.sweep.model_copy(update={"block_seconds": seconds})})
+
+
+def test_workers_are_processes_of_one_thread_each(client):
+    pids = client.run(os.getpid)
+    assert len(set(pids.values())) == 2
+    assert os.getpid() not in pids.values()
+    assert set(client.run(blas_threads).values()) == {1}
+
+
+def test_the_cluster_speaks_tls_on_loopback_alone(client):
+    info = client.scheduler_info()
+    for address in (info["address"], *info["workers"]):
+        assert address.startswith("tls://127.0.0.1:")
+
+
+def test_only_the_missing_cells_are_computed(client, tmp_path):
+    store = Store(tmp_path / "parts")
+    plan = make_plan(tiny())
+    assert run(plan, client, store).computed == GRID_SIZE
+    assert run(plan, client, store).computed == 0
+    deeper = make_plan(tiny(depth=[1, 4, 6]))
+    assert run(deeper, client, store).computed == GRID_SIZE // 2
+    fewer = make_plan(tiny(seed=[1], depth=[6, 1]))
+    assert run(fewer, client, store).computed == 0
+
+
+def test_any_cut_of_the_grid_gives_bit_identical_layers(client, tmp_path):
+    config = tiny()
+    whole = make_results(tmp_path / "whole", config)
+    plan = make_plan(small_blocks(config), 3)
+    assert len(plan["block"].unique()) > 5
+    store = Store(tmp_path / "cut" / "parts")
+    for shard in (3, 1, 2):
+        run(plan.filter(pc.equal(plan["shard"], shard)), client, store, part_seconds=0.01)
+    assert len(list(store.folder.iterdir())) > 2
+    collect(plan, store, tmp_path / "cut", config.thresholds)
+    (left,), (right,) = (sorted(folder.glob("layers/*")) for folder in (whole.folder, tmp_path / "cut"))
+    assert left.read_bytes() == right.read_bytes()
+
+
+def die(layer):
+    """An initializer that ends its process, as one that runs out of memory does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def complain(layer, about: str = "that"):
+    """An initializer that raises in deep networks."""
+    if layer.depth > 2:
+        raise ValueError(about)
+    return initializers.lecun_normal(layer)
+
+
+class Catalogue(distributed.WorkerPlugin):
+    """Adds catalogue entries on every worker, those that start later too."""
+
+    def __init__(self, **entries):
+        self.entries = {name: initializers.Entry(name, make, "", "") for name, make in entries.items()}
+
+    def setup(self, worker):
+        initializers.INITIALIZERS.update(self.entries)
+
+
+@pytest.fixture
+def entries():
+    """Initializers that fail, in this process and, by the plugin, on workers."""
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    known = dict(initializers.INITIALIZERS)
+    yield Catalogue(complain=complain)
+    initializers.INITIALIZERS.clear()
+    initializers.INITIALIZERS.update(known)
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+def test_a_cell_that_raises_fails_alone_and_is_tried_again(client, tmp_path, entries):
+    entries.setup(None)
+    client.register_plugin(entries)
+    config = tiny(initializer=["he_normal", "complain"], seed=[0], width=[16])
+    store, plan = Store(tmp_path / "parts"), make_plan(config)
+    outcome = run(plan, client, store)
+    assert (outcome.computed, len(outcome.failed)) == (6, 2)
+    assert {record.error for record in outcome.failed} == {"ValueError: that"}
+    assert missing(plan, store.index()).num_rows == 2
+    collect(plan, store, tmp_path, config.thresholds)
+    cells = pq.read_table(tmp_path / "cells.parquet")
+    failed = cells.filter(pc.equal(cells["status"], "failed"))
+    assert set(failed["error"].to_pylist()) == {"ValueError: that"}
+    assert failed["verdict"].null_count == failed.num_rows == 2
+
+
+def test_a_cell_that_kills_its_worker_fails_alone(tmp_path, entries):
+    # Reading the label tries the initializer, here too: so it takes the name of a harmless one there.
+    plan = make_plan(tiny(initializer=["he_normal", "ones"], activation="relu", seed=[0]))
+    entries.entries = {"ones": initializers.Entry("ones", die, "", "")}
+    store = Store(tmp_path / "parts")
+    with open_cluster(ClusterSettings(), 2) as client:
+        client.register_plugin(entries)
+        outcome = run(plan, client, store)
+    assert (outcome.computed, len(outcome.failed)) == (4, 4)
+    assert all("worker died" in record.error for record in outcome.failed)
+    done = store.index().filter(pc.equal(store.index()["status"], "ok"))
+    kept = plan.filter(pc.is_in(plan["cell_id"], done["cell_id"].combine_chunks()))
+    assert set(kept["initializer"].to_pylist()) == {"he_normal"}
+
+
+def test_finished_work_reaches_the_disk_while_the_next_is_long_in_coming(tmp_path):
+    store = Store(tmp_path / "parts")
+    result = compute(next(blocks(make_plan(tiny()))))
+    with Writer(store, 0.05) as writer:
+        writer.add(result)
+        deadline = time.monotonic() + 20
+        while not list(store.folder.glob("*.parquet")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_what_cannot_be_written_is_raised_and_not_lost_in_a_thread(tmp_path):
+    (tmp_path / "parts").write_text("a file where the folder should be")
+    result = compute(next(blocks(make_plan(tiny()))))
+
+    def write():
+        with Writer(Store(tmp_path / "parts"), 0.01) as writer:
+            for _ in range(1000):
+                writer.add(result)
+                time.sleep(0.01)
+
+    with pytest.raises(OSError, match="parts"):
+        write()

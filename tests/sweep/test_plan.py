@@ -1,0 +1,94 @@
+"""The plan: each cell once, whatever the spelling of the grid; blocks and shards of even cost."""
+
+import collections
+
+import numpy as np
+import pytest
+from samples import GRID_SIZE, TINY, tiny
+
+from winit.network.cells import Probe
+from winit.sweep.config import Config
+from winit.sweep.engine import blocks
+from winit.sweep.plan import backward_cost, cells_of, forward_cost, make_plan, memory
+from winit.sweep.schema import PLAN
+
+
+def test_a_plan_has_every_cell_of_the_product_once_under_its_own_id():
+    plan = make_plan(tiny())
+    cells = cells_of(plan)
+    assert plan.schema.equals(PLAN)
+    assert len(cells) == len(set(cells)) == GRID_SIZE
+    assert [cell.id for cell in cells] == plan["cell_id"].to_pylist()
+    assert {cell.width for cell in cells} == {"16", "12-4"}
+    assert {cell.probe for cell in cells} == {Probe(batch=20)}
+
+
+def test_overlapping_grids_are_united():
+    grid = TINY["grids"][0]
+    more = grid | {"depth": [4, 9]}
+    plan = make_plan(Config.checked(TINY | {"grids": [grid, more, grid]}, "test"))
+    assert plan.num_rows == GRID_SIZE * 3 / 2
+
+
+def test_the_order_of_the_axes_and_of_the_grids_does_not_matter():
+    plan = make_plan(tiny())
+    turned = make_plan(
+        tiny(
+            initializer=TINY["grids"][0]["initializer"][::-1],
+            depth=[4, 1],
+            seed=[2, 0, 1],
+            width=["12-4", 16],
+        )
+    )
+    assert plan.equals(turned)
+
+
+def test_cells_of_one_network_are_in_one_block():
+    plan = make_plan(tiny(depth=list(range(1, 30)), width=[64]))
+    where = collections.defaultdict(set)
+    for cell, block in zip(cells_of(plan), plan["block"].to_pylist(), strict=True):
+        where[cell.initializer, cell.activation, cell.seed].add(block)
+    assert all(len(found) == 1 for found in where.values())
+
+
+def test_blocks_are_runs_numbered_from_zero_and_near_the_target():
+    config = tiny(width=[256], depth=[10], seed={"count": 40}).model_copy(
+        update={"sweep": tiny().sweep.model_copy(update={"block_seconds": 0.05})}
+    )
+    plan = make_plan(config)
+    numbers = plan["block"].to_numpy()
+    assert sorted(set(numbers)) == list(range(numbers.max() + 1))
+    assert (np.diff(numbers) >= 0).all()
+    widths = (256,) * 10
+    probe = Probe(batch=20)
+    cell = forward_cost(widths, probe).seconds + backward_cost(widths, probe).seconds
+    sizes = [len(cells) * cell for cells in blocks(plan)]
+    assert max(sizes[:-1]) <= 0.05 + cell
+    assert min(sizes[:-1]) >= 0.05 - cell
+
+
+@pytest.mark.parametrize("shards", [1, 2, 5])
+def test_shards_are_of_even_cost_and_never_share_a_block(shards):
+    config = tiny(width=[64], depth=[2, 20], seed={"count": 60}).model_copy(
+        update={"sweep": tiny().sweep.model_copy(update={"block_seconds": 0.01})}
+    )
+    plan = make_plan(config, shards)
+    shard = plan["shard"].to_numpy()
+    assert set(shard) == set(range(1, shards + 1))
+    pairs = set(zip(plan["block"].to_pylist(), shard, strict=True))
+    assert len(pairs) == len({block for block, _ in pairs})
+    flops = np.bincount(shard, plan["flops"].to_numpy())[1:]
+    assert flops.max() < 1.25 * flops.min()
+
+
+def test_the_number_of_shards_and_the_length_of_blocks_do_not_enter_the_identity():
+    assert make_plan(tiny(), 1)["cell_id"] == make_plan(tiny(), 7)["cell_id"]
+
+
+def test_costs_count_the_products_and_arrays_of_a_network():
+    widths, probe = (100, 50), Probe(batch=30, outputs=7)
+    products = 2 * 30 * (100 * 100 + 100 * 50)
+    assert forward_cost(widths, probe).flops == products
+    grams = 30**2 * ((100 + 100) + (100 + 50))
+    assert backward_cost(widths, probe).flops == 2 * 30 * (50 * 7 + 100 * 50) + grams
+    assert memory((200, 200), probe) > 2 * memory(widths, probe)

@@ -1,0 +1,103 @@
+"""The store: written whole or not at all, and what is not a part never counts."""
+
+import errno
+import os
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from samples import tiny
+
+from winit.sweep.engine import blocks
+from winit.sweep.plan import make_plan
+from winit.sweep.schema import LAYERS
+from winit.sweep.store import Record, Store
+from winit.sweep.tasks import compute
+
+
+@pytest.fixture
+def block():
+    return compute(next(blocks(make_plan(tiny()))))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "parts")
+
+
+def write(store, block):
+    return store.write(block.rows, block.records, block.packages)
+
+
+def test_what_was_written_is_in_the_index(store, block):
+    path = write(store, block)
+    index = store.index()
+    assert set(index["cell_id"].to_pylist()) == {record.cell_id for record in block.records}
+    assert set(index["status"].to_pylist()) == {"ok"}
+    assert set(index["part"].to_pylist()) == {path.name}
+    assert pq.read_table(path).cast(LAYERS).equals(block.rows.unify_dictionaries().cast(LAYERS))
+
+
+def test_an_empty_store_has_an_empty_index(store):
+    assert store.index().num_rows == 0
+
+
+def test_the_same_part_twice_is_one_file(store, block):
+    assert write(store, block) == write(store, block)
+    assert len(list(store.folder.iterdir())) == 1
+
+
+def test_a_cell_that_failed_and_finished_later_is_finished(store, block):
+    ids = [record.cell_id for record in block.records]
+    failed = [Record(cell, 0.0, "ValueError: no") for cell in ids]
+    store.write(LAYERS.empty_table(), failed, block.packages)
+    assert set(store.index()["status"].to_pylist()) == {"failed"}
+    assert set(store.index()["error"].to_pylist()) == {"ValueError: no"}
+    write(store, block)
+    assert set(store.index()["status"].to_pylist()) == {"ok"}
+
+
+@pytest.mark.parametrize("damage", ["torn", "empty", "foreign", "text"])
+def test_a_file_that_is_no_part_is_set_aside_and_never_read(store, block, damage):
+    good = write(store, block)
+    bad = store.folder / "0123.parquet"
+    content = good.read_bytes()
+    if damage == "foreign":
+        pq.write_table(pa.table({"x": [1]}), bad)
+    else:
+        bad.write_bytes({"torn": content[: len(content) // 2], "empty": b"", "text": b"hello"}[damage])
+    assert set(store.index()["part"].to_pylist()) == {good.name}
+    assert not bad.exists()
+    assert (store.folder / "set-aside" / bad.name).exists()
+
+
+def test_a_part_whose_content_was_changed_is_noticed(store, block):
+    path = write(store, block)
+    assert store.verified(path.name) == path
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    assert store.verified(path.name) is None
+    assert (store.folder / "set-aside" / path.name).exists()
+
+
+def test_a_write_that_fails_leaves_nothing_and_loses_nothing(store, block, monkeypatch):
+    before = write(store, block)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.write(LAYERS.empty_table(), [Record("x", 0.0)], "")
+    assert [path.name for path in store.folder.iterdir()] == [before.name]
+
+
+def test_parts_can_be_brought_together_by_copying(store, block, tmp_path):
+    other = Store(tmp_path / "other")
+    path = write(other, block)
+    store.folder.mkdir()
+    shutil.copy(path, store.folder)
+    write(store, block)
+    assert store.index().num_rows == len(block.records)

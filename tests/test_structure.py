@@ -1,0 +1,75 @@
+"""Imports go one way, and the lists of dependencies say the same."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("network", "sweep", "findings")
+CONDA_NAMES = {"duckdb": "python-duckdb", "dask": "dask-core", "snakemake": "snakemake-minimal"}
+
+
+def imported(path):
+    """The winit modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_go_from_findings_to_sweep_to_network(room):
+    below = ROOMS[: ROOMS.index(room) + 1]
+    files = list((ROOT / "winit" / room).glob("*.py"))
+    assert len(files) > 3
+    for path in files:
+        for name in imported(path):
+            if name.startswith("winit."):
+                assert name.split(".")[1] in (*below, "errors"), f"{path}: {name}"
+
+
+def test_the_numerics_know_no_file_and_no_cluster():
+    for path in (ROOT / "winit/network").glob("*.py"):
+        heads = {name.split(".")[0] for name in imported(path)}
+        assert not heads & {"pyarrow", "dask", "distributed", "pathlib", "duckdb"}, path
+
+
+def split(requirement):
+    """Name and bounds."""
+    name, bounds = re.fullmatch(r"([A-Za-z0-9_-]+)\s*(.*)", requirement).groups()
+    return CONDA_NAMES.get(name, name), bounds
+
+
+def test_conda_and_pip_install_the_same():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    listed = dict(split(requirement) for requirement in conda)
+    assert listed.pop("python").startswith(project["requires-python"])
+    assert listed == dict(split(requirement) for wanted in lists for requirement in wanted)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_lock_files_pin_every_direct_dependency_with_hashes_and_name_no_host(name):
+    text = (ROOT / name).read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["build"]
+    if "dev" in name:
+        wanted += project["optional-dependencies"]["dev"]
+    pinned = set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
+    assert {re.match(r"[A-Za-z0-9_-]+", requirement)[0] for requirement in wanted} <= pinned
+    assert "://" not in text
+    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", text.strip()))
+
+
+def test_both_lock_files_pin_the_same_versions():
+    pins = [
+        set(re.findall(r"^([a-z0-9-]+==\S+(?: ;[^\\]*)?)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.txt", "requirements-dev.txt")
+    ]
+    assert pins[0] <= pins[1]

@@ -1,0 +1,142 @@
+"""The whole job through Snakemake, as a user runs it, and the results as an analyst reads them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+import yaml
+from samples import GRID_SIZE, TINY
+
+from winit.sweep.store import Store
+
+ROOT = Path(__file__).parents[1]
+
+
+def snakemake(folder, *arguments):
+    """Run the workflow in ``folder``, a copy of what a user has."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["snakemake", "--cores", "2", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The workflow's files, with a tiny grid as the default config, after one run."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("Snakefile", "workflow", "profiles"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    (folder / "config").mkdir()
+    # Short blocks and parts, so that there are several of each.
+    sweep = {"block_seconds": 0.01, "part_seconds": 0.05}
+    (folder / "config/default.yaml").write_text(yaml.safe_dump(TINY | {"sweep": sweep}))
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+def test_a_run_makes_all_that_it_promises(project):
+    for name in (
+        "config.yaml",
+        "plan.parquet",
+        "cells.parquet",
+        "summary.parquet",
+        "tables/summary.csv",
+        "tables/summary.md",
+        "tables/notes.md",
+        "figures/signal-tanh.svg",
+        "figures/histograms-relu.png",
+        "report.html",
+        "status.txt",
+    ):
+        assert (project / "results" / name).stat().st_size > 0, name
+    assert (project / "results/status.txt").read_text() == f"{GRID_SIZE} cells done, 0 missing, 0 failed\n"
+
+
+def test_duckdb_and_polars_read_the_same(project):
+    sql = """SELECT initializer, activation, layer, avg(h_std) AS h_std, sum(h_magnitude[1]) AS zeros
+        FROM 'results/layers/*.parquet' GROUP BY ALL ORDER BY ALL"""
+    with duckdb.connect(config={"home_directory": str(project)}) as database:
+        left = database.sql(sql.replace("results/", f"{project}/results/")).fetchall()
+    right = (
+        pl.scan_parquet(project / "results/layers/*.parquet")
+        .with_columns(pl.col("initializer", "activation").cast(pl.String))
+        .group_by("initializer", "activation", "layer")
+        .agg(
+            pl.col("h_std").mean(),
+            pl.col("h_magnitude").list.get(0).cast(pl.Int64).sum().alias("zeros"),
+        )
+        .sort("initializer", "activation", "layer")
+        .collect()
+    )
+    assert len(left) == 4 * 2 * 5
+    assert [row[:3] for row in left] == right.select("initializer", "activation", "layer").rows()
+    assert [row[3] for row in left] == pytest.approx(right["h_std"].to_list())
+    assert [row[4] for row in left] == right["zeros"].to_list()
+
+
+def test_a_second_run_does_nothing(project):
+    run = snakemake(project)
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_growth_computes_the_new_cells_alone_and_shards_share_the_store(project):
+    grown = json.dumps([TINY["grids"][0] | {"depth": [1, 4, 6]}])
+    run = snakemake(project, "--config", f"grids={grown}", "--set-scatter", "shards=3")
+    assert run.returncode == 0, run.stdout + run.stderr
+    shards = [json.loads(path.read_text()) for path in (project / "results/shards").glob("*-of-3.json")]
+    assert len(shards) == 3
+    assert sum(shard["cells"] for shard in shards) == GRID_SIZE * 3 // 2
+    assert sum(shard["computed"] for shard in shards) == GRID_SIZE // 2
+    cells = pl.read_parquet(project / "results/cells.parquet")
+    assert len(cells) == cells["cell_id"].n_unique() == GRID_SIZE * 3 // 2
+
+
+def test_an_error_in_the_config_reads_as_from_winit_and_starts_nothing(project, tmp_path):
+    bad = TINY | {"grids": [TINY["grids"][0] | {"initializer": ["he_norml"], "depth": [-1]}]}
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(bad))
+    before = sorted((path, path.stat().st_mtime_ns) for path in (project / "results").rglob("*"))
+    run = snakemake(project, "--configfile", str(tmp_path / "bad.yaml"))
+    assert run.returncode == 2
+    direct = subprocess.run(
+        [sys.executable, "-m", "winit", "plan", "--config", str(tmp_path / "bad.yaml")],
+        capture_output=True,
+        text=True,
+        cwd=project,
+    )
+    assert direct.returncode == 2
+    for error in direct.stderr.splitlines()[1:]:
+        assert error in run.stderr
+    assert "did you mean 'he_normal'?" in direct.stderr
+    assert "grids[0].depth[0]" in direct.stderr
+    assert "Traceback" not in run.stderr + direct.stderr
+    assert before == sorted((path, path.stat().st_mtime_ns) for path in (project / "results").rglob("*"))
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_was(project):
+    results = project / "results"
+    plan = pl.read_parquet(results / "plan.parquet").filter(pl.col("depth").is_in([1, 4]))
+    index = pl.from_arrow(Store(results / "parts").index()).join(plan, "cell_id", "semi")
+    lost = index.filter(pl.col("part") == index["part"].sort()[0])
+    assert 0 < len(lost) < GRID_SIZE
+    (results / "parts" / lost["part"][0]).unlink()
+    for name in ("shards", "layers"):
+        shutil.rmtree(results / name)
+    run = snakemake(project)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (manifest,) = (results / "shards").glob("*.json")
+    done = json.loads(manifest.read_text())
+    assert (done["cells"], done["computed"]) == (GRID_SIZE, len(lost))

@@ -1,0 +1,5 @@
+"""``python -m winit``: the commands."""
+
+from winit.cli import main
+
+main()

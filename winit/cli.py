@@ -1,0 +1,262 @@
+"""The commands. Each step of the workflow is one of them; modules are imported when a step needs them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from winit.errors import WinitError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from winit.sweep.config import Config
+    from winit.sweep.layout import Results
+
+
+class _Group(click.Group):
+    """Turns the errors that a user can mend into one line and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            click.echo("winit: stopped; what is finished is kept, the same command goes on", err=True)
+            context.exit(130)
+        except (WinitError, OSError) as error:
+            if context.params["debug"]:
+                raise
+            click.echo(f"winit: {error}", err=True)
+            context.exit(error.exit_code if isinstance(error, WinitError) else 1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="winit")
+def main(debug: bool) -> None:
+    """Measure what weight initializers do, layer by layer.
+
+    The whole job is `snakemake --cores all`; the commands are its steps, and ways to look at results.
+    """
+
+
+def _config_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=Path("config/default.yaml"),
+        show_default=True,
+        help="The YAML file that holds the grid.",
+    )(command)
+
+
+def _results_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--results",
+        "folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("results"),
+        show_default=True,
+        help="The results folder.",
+    )(command)
+
+
+def _open(config_file: Path) -> "tuple[Config, Results]":
+    from winit.sweep.config import Config
+    from winit.sweep.layout import Results
+
+    config = Config.read(config_file)
+    return config, Results(Path(config.results))
+
+
+@main.command(epilog="Example: winit config --json '{\"grids\": […]}' --output results/config.yaml")
+@click.option("--json", "text", required=True, help="The config as JSON, as Snakemake merged it.")
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+def config(text: str, output: Path) -> None:
+    """Check a config and write it in its canonical form."""
+    from winit.sweep.config import Config
+
+    checked = Config.checked(json.loads(text), "config")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(checked.to_yaml(), encoding="utf-8")
+
+
+@main.command(epilog="Example: winit plan --config config/default.yaml")
+@_config_option
+@click.option("--shards", default=1, show_default=True, help="Into how many sweeps to cut the work.")
+def plan(config_file: Path, shards: int) -> None:
+    """Expand the grid into cells, with their cost, and cut them into blocks and shards."""
+    import pyarrow.parquet as pq
+
+    from winit.sweep.plan import make_plan, totals
+
+    config, results = _open(config_file)
+    cells = make_plan(config, shards)
+    results.folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(cells, results.plan, compression="zstd")
+    click.echo(", ".join(f"{value} {name}" for name, value in totals(cells).items()))
+
+
+@main.command(epilog="Example: winit sweep --config config/default.yaml --threads 8")
+@_config_option
+@click.option("--shard", default="1-of-1", show_default=True, help="Which one, as 3-of-64.")
+@click.option("--threads", default=0, help="Workers on this machine.  [default: one for each core]")
+def sweep(config_file: Path, shard: str, threads: int) -> None:
+    """Compute the cells of a shard that are not in the store yet.
+
+    Kill it at any time and start it again: it goes on where it was.
+    """
+    from winit.sweep.cluster import available_cores, one_thread_each
+
+    one_thread_each()
+    from winit.sweep.run import sweep_shard
+
+    config, results = _open(config_file)
+    number, _, count = shard.partition("-of-")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise click.BadParameter(f"{shard!r} is not of the form 3-of-64", param_hint="--shard")
+    outcome = sweep_shard(config, results, int(number), int(count), threads or available_cores())
+    click.echo(
+        f"{outcome.cells} cells: {outcome.present} were in the store, {outcome.computed} computed"
+        f" in {outcome.seconds:.1f} s, {len(outcome.failed)} failed"
+    )
+    for record in outcome.failed[:10]:
+        click.echo(f"  failed: {record.cell_id}: {record.error}", err=True)
+
+
+@main.command(epilog="Example: winit collect --config config/default.yaml")
+@_config_option
+def collect(config_file: Path) -> None:
+    """Merge the store's parts into the dataset: layers/*.parquet and cells.parquet."""
+    from winit.sweep.collect import collect as collect_cells
+    from winit.sweep.store import Store
+
+    config, results = _open(config_file)
+    collect_cells(results.read_plan(), Store(results.parts), results.folder, config.thresholds)
+
+
+@main.command(epilog="Example: winit summarize --results results")
+@_results_option
+def summarize(folder: Path) -> None:
+    """Write the summary over seeds, and the tables: summary.parquet, tables/."""
+    from winit.findings.summary import summarize as write_summary
+    from winit.sweep.layout import Results
+
+    write_summary(Results(folder))
+
+
+@main.command(epilog="Example: winit plot --results results")
+@_results_option
+def plot(folder: Path) -> None:
+    """Draw the figures as SVG and PNG: figures/."""
+    from winit.findings.charts import save_figures
+    from winit.sweep.layout import Results
+
+    save_figures(Results(folder))
+
+
+@main.command(epilog="Example: winit report --results results")
+@_results_option
+def report(folder: Path) -> None:
+    """Write the report: report.html, one file."""
+    from winit.findings.report import write_report
+    from winit.sweep.layout import Results
+
+    write_report(Results(folder))
+
+
+@main.command(epilog="Example: winit status --config config/default.yaml")
+@_config_option
+def status(config_file: Path) -> None:
+    """Count the planned cells: done, missing, failed. Exits with 1 where any failed.
+
+    Failed cells are tried again by the next run.
+    """
+    from winit.sweep.run import forget_failures, status_of
+
+    _, results = _open(config_file)
+    state = status_of(results)
+    click.echo(f"{state.done} cells done, {state.missing} missing, {len(state.failed)} failed")
+    if state.failed:
+        forget_failures(results)
+        shown = "".join(f"\n  {name}: {error}" for name, error in state.failed[:20])
+        raise WinitError(f"{len(state.failed)} cells failed; a new run tries them again:{shown}")
+
+
+@main.command(
+    epilog='Example: winit query "SELECT initializer, avg(h_std) FROM layers WHERE layer = 10 GROUP BY ALL"'
+)
+@click.argument("sql")
+@_results_option
+def query(sql: str, folder: Path) -> None:
+    """Ask the results in SQL (DuckDB): the views are layers, cells and summary. Read-only."""
+    from winit.findings.database import Database
+
+    click.echo(str(Database(folder).sql(sql)))
+
+
+@main.command(epilog="Example: winit simulate he_normal relu --depth 50 --width 512")
+@click.argument("initializer")
+@click.argument("activation")
+@click.option("--depth", default=10, show_default=True, help="Hidden layers.")
+@click.option("--width", default="500", show_default=True, help="Units, or a taper such as 1024-64.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--batch", default=1000, show_default=True, help="Examples.")
+def simulate(initializer: str, activation: str, depth: int, width: str, seed: int, batch: int) -> None:
+    """Compute one cell, now, and show what each layer did."""
+    from winit.api import simulate as simulate_cell
+
+    rows = simulate_cell(initializer, activation, depth, width, seed, batch=batch, histograms=False)
+    columns = ("layer", "z_std", "h_mean", "h_std", "saturated_fraction", "distinct_units")
+    _show(rows.select([*columns, "cosine_mean", "g_std", "weight_grad_norm"]))
+
+
+@main.command(epilog="Example: winit initializers")
+def initializers() -> None:
+    """List the initializers, with their arguments, formulas and sources."""
+    from winit.network.initializers import INITIALIZERS
+
+    entries = INITIALIZERS.values()
+    _catalogue([(e.name, e.make, e.formula, e.source) for e in entries])
+
+
+@main.command(epilog="Example: winit activations")
+def activations() -> None:
+    """List the activations, with their arguments, formulas and sources."""
+    from winit.network.activations import ACTIVATIONS
+
+    entries = ACTIVATIONS.values()
+    _catalogue([(e.name, e.evaluate, e.formula, e.source) for e in entries])
+
+
+def _catalogue(entries: list[tuple[str, Callable[..., Any], str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from winit.network.labels import arguments_of
+
+    table = Table("name", "arguments", "formula", "source")
+    for name, function, formula, source in entries:
+        arguments = ", ".join(
+            key if parameter.default is parameter.empty else f"{key}={parameter.default}"
+            for key, parameter in arguments_of(function).parameters.items()
+        )
+        table.add_row(name, arguments, formula, source)
+    Console().print(table)
+
+
+def _show(rows: "pa.Table") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*rows.column_names)
+    for row in rows.to_pylist():
+        shown = (
+            "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+            for value in row.values()
+        )
+        table.add_row(*shown)
+    Console().print(table)

@@ -1,0 +1,306 @@
+"""The figures: a registry of charts, each one Altair definition that serves SVG, PNG and the report.
+
+To add one, write its function and its entry in ``CHARTS``; the files, the report and the tests follow.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from winit.findings.database import Database
+from winit.network.activations import activation
+from winit.network.statistics import HISTOGRAM_BINS, histogram_edges
+from winit.sweep.layout import Results
+from winit.sweep.verdicts import VERDICTS
+
+AnyChart = Any
+Rows = list[dict[str, Any]]
+
+# Okabe & Ito's palette, safe for the colour-blind.
+_COLOURS = {
+    "broken": "#000000",
+    "symmetric": "#CC79A7",
+    "dead": "#999999",
+    "vanishing": "#0072B2",
+    "exploding": "#D55E00",
+    "saturated": "#E69F00",
+    "healthy": "#009E73",
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which cells a chart shows, apart from the initializer."""
+
+    activation: str
+    depth: int
+    width: str
+
+    @property
+    def where(self) -> str:
+        """The same as an SQL condition."""
+        quoted = self.activation.replace("'", "''")
+        return f"activation = '{quoted}' AND depth = {self.depth} AND width = '{self.width}'"
+
+    def __str__(self) -> str:
+        return f"{self.depth} {self.activation} layers of width {self.width}"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure. ``draw`` gives None where the results hold nothing for it to show."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Database, Network], AnyChart | None]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart of one network, ready to be saved or embedded."""
+
+    name: str
+    title: str
+    caption: str
+    chart: AnyChart
+
+
+def figures(database: Database) -> list[Figure]:
+    """Every chart for the deepest network of every activation, then those of the whole grid."""
+    drawn = []
+    for network in _networks(database):
+        for chart in CHARTS:
+            if (picture := chart.draw(database, network)) is not None:
+                name = f"{chart.name}-{_file_name(network.activation)}"
+                drawn.append(Figure(name, f"{chart.title}: {network}", chart.caption, picture))
+    return drawn
+
+
+def save_figures(results: Results) -> list[Figure]:
+    """Write every figure as SVG and PNG."""
+    results.figures.mkdir(exist_ok=True)
+    made = figures(Database(results.folder))
+    for figure in made:
+        chart = figure.chart.properties(title=figure.title)
+        chart.save(str(results.figures / f"{figure.name}.svg"))
+        chart.save(str(results.figures / f"{figure.name}.png"), ppi=144)
+    return made
+
+
+def verdict_map(database: Database) -> AnyChart:
+    """The answer at a glance: initializer × depth and width, a panel for each activation."""
+    rows = _rows(
+        database,
+        """SELECT initializer, activation, depth, width, verdict, agreeing, seeds,
+            activation_verdict, gradient_verdict FROM summary
+            WHERE verdict IS NOT NULL""",
+    )
+    for row in rows:
+        row["network"] = f"{row['depth']} × {row['width']}"
+    order = sorted({(row["depth"], row["width"]) for row in rows})
+    present = [verdict for verdict in VERDICTS if any(row["verdict"] == verdict for row in rows)]
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_rect(stroke="white", strokeWidth=1)
+        .encode(
+            x=alt.X("network:N", title="depth × width", sort=[f"{d} × {w}" for d, w in order]),
+            y=alt.Y("initializer:N", title=None, axis=alt.Axis(labelLimit=220)),
+            color=alt.Color(
+                "verdict:N",
+                scale=alt.Scale(domain=present, range=[_COLOURS[verdict] for verdict in present]),
+            ),
+            column=alt.Column("activation:N", title=None),
+            tooltip=[
+                alt.Tooltip(f"{name}:N")
+                for name in (
+                    "initializer",
+                    "activation",
+                    "network",
+                    "verdict",
+                    "agreeing",
+                    "seeds",
+                    "activation_verdict",
+                    "gradient_verdict",
+                )
+            ],
+        )
+        .properties(width=alt.Step(34), height=alt.Step(22))
+    )
+
+
+def _signal(database: Database, network: Network) -> AnyChart | None:
+    rows = _rows(
+        database,
+        f"""SELECT initializer, layer, avg(h_mean) AS mean, avg(h_std) AS std
+            FROM layers WHERE {network.where} AND layer > 0 AND h_std IS NOT NULL
+            GROUP BY ALL ORDER BY ALL""",
+    )
+    if not rows:
+        return None
+    mean = _lines(rows, "mean", _signed(rows, "mean", "mean of h"))
+    return alt.hconcat(mean, _positive_lines(rows, "std", "std of h"))
+
+
+def _gradients(database: Database, network: Network) -> AnyChart | None:
+    rows = _rows(
+        database,
+        f"""SELECT initializer, layer, avg(g_std) AS g, avg(weight_grad_norm) AS w
+            FROM layers WHERE {network.where} AND layer > 0 AND g_std IS NOT NULL
+            GROUP BY ALL ORDER BY ALL""",
+    )
+    if not rows:
+        return None
+    return alt.hconcat(
+        _positive_lines(rows, "g", "std of ∂L/∂h"), _positive_lines(rows, "w", "norm of ∂L/∂W")
+    )
+
+
+def _histograms(database: Database, network: Network) -> AnyChart | None:
+    cells = _rows(
+        database,
+        f"""SELECT initializer, layer, h_histogram AS counts
+            FROM layers WHERE {network.where} AND layer > 0 AND h_histogram IS NOT NULL
+            AND seed = (SELECT min(seed) FROM layers WHERE {network.where})
+            ORDER BY ALL""",
+    )
+    if not cells:
+        return None
+    edges = histogram_edges(*activation(network.activation).histogram_range)
+    bars = [
+        {
+            "initializer": cell["initializer"],
+            "layer": cell["layer"],
+            "low": float(edges[bin_]),
+            "high": float(edges[bin_ + 1]),
+            # Each panel is scaled to its own highest bar, as in the notes: it is the shape that counts.
+            "share": cell["counts"][bin_ + 1] / max(1, *cell["counts"][1:-1]),
+        }
+        for cell in cells
+        for bin_ in range(HISTOGRAM_BINS)
+        if cell["counts"][bin_ + 1]
+    ]
+    ends = alt.Scale(domain=[float(edges[0]), float(edges[-1])])
+    return (
+        alt.Chart(alt.Data(values=bars))
+        .mark_rect(color="#0072B2")
+        .encode(
+            x=alt.X(
+                "low:Q",
+                scale=ends,
+                title=None,
+                axis=alt.Axis(values=[float(edges[0]), float(edges[-1])], grid=False),
+            ),
+            x2="high:Q",
+            y=alt.Y("share:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
+            column=alt.Column("layer:O", title="layer", spacing=4),
+            row=alt.Row(
+                "initializer:N",
+                title=None,
+                spacing=4,
+                header=alt.Header(labelAngle=0, labelAlign="left", labelLimit=200),
+            ),
+        )
+        .properties(width=58, height=44)
+    )
+
+
+CHARTS: tuple[Chart, ...] = (
+    Chart(
+        "signal",
+        "What reaches each layer",
+        "Mean and standard deviation of the activations of each layer, averaged over seeds. A standard"
+        " deviation of exactly zero has no place on the logarithmic axis and is left out.",
+        _signal,
+    ),
+    Chart(
+        "histograms",
+        "Histograms by layer",
+        "Activations of each layer, from the first on the left to the last on the right, one row for"
+        " each initializer, over the activation's range; first seed. Each panel is scaled to"
+        " its own highest bar.",
+        _histograms,
+    ),
+    Chart(
+        "gradients",
+        "What comes back to each layer",
+        "Standard deviation of ∂L/∂h per example, and norm of ∂L/∂W, for a random cotangent N(0, 1) at the"
+        " output, averaged over seeds. Exact zeros are left out.",
+        _gradients,
+    ),
+)
+
+
+def _networks(database: Database) -> list[Network]:
+    """For each activation its deepest network; of several widths the constant and widest one."""
+    rows = database.sql("""
+        SELECT DISTINCT ON (activation) activation, depth, width FROM layers
+        ORDER BY activation, depth DESC, contains(width, '-'),
+            CAST(split_part(width, '-', 1) AS INTEGER) DESC
+    """).fetchall()
+    return [Network(*row) for row in rows]
+
+
+def _lines(rows: Rows, name: str, y: alt.Y) -> AnyChart:
+    initializers = sorted({row["initializer"] for row in rows})
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("layer:O", title="layer"),
+            y=y,
+            color=alt.Color(
+                "initializer:N",
+                sort=initializers,
+                scale=alt.Scale(scheme="tableau10"),
+                legend=alt.Legend(labelLimit=220),
+            ),
+            tooltip=["initializer:N", "layer:O", alt.Tooltip(f"{name}:Q", format=".4g")],
+        )
+        .properties(width=300, height=260)
+    )
+
+
+def _positive_lines(rows: Rows, name: str, title: str) -> AnyChart:
+    """Lines on a logarithmic axis, without what has no place on it."""
+    positive = [row for row in rows if row[name]]
+    return _lines(positive, name, _log(positive, name, title))
+
+
+def _log(rows: Rows, name: str, title: str) -> alt.Y:
+    """A logarithmic axis."""
+    exponents = [math.log10(row[name]) for row in rows] or [0.0]
+    powers = _powers(math.floor(min(exponents)), math.ceil(max(exponents)))
+    axis = alt.Axis(format="~e", values=powers)
+    return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(type="log"), axis=axis)
+
+
+def _signed(rows: Rows, name: str, title: str) -> alt.Y:
+    """A linear axis; logarithmic beyond ±1 where large values would hide all others."""
+    smallest, largest = (end(row[name] for row in rows) for end in (min, max))
+    size = max(-smallest, largest)
+    if size <= 10:
+        return alt.Y(f"{name}:Q", title=title)
+    powers = [power for power in _powers(0, math.ceil(math.log10(size))) if power > 1]
+    ticks = [-power for power in powers if -smallest >= power]
+    ticks += [0.0, *(power for power in powers if largest >= power)]
+    axis = alt.Axis(format="~e", values=ticks)
+    return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(type="symlog"), axis=axis)
+
+
+def _powers(low: int, high: int) -> list[float]:
+    """A handful of powers of ten from 10^low to 10^high, however many decades there are."""
+    step = max(1, (high - low) // 6)
+    return [10.0**k for k in range(low - low % step, high + 1, step)]
+
+
+def _rows(database: Database, query: str) -> Rows:
+    rows: Rows = database.sql(query).to_arrow_table().to_pylist()
+    return rows
+
+
+def _file_name(label: str) -> str:
+    return "".join(c if c.isalnum() or c in "._=" else "_" for c in label)

@@ -1,0 +1,50 @@
+"""The results as DuckDB views: layers, cells, summary."""
+
+from pathlib import Path
+
+import duckdb
+
+from winit.errors import WinitError
+from winit.sweep.layout import Results
+
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+
+
+class Database:
+    """A read-only view of a results folder. ``sql`` gives a DuckDB relation: .pl(), .df(), .arrow()."""
+
+    def __init__(self, folder: str | Path = "results") -> None:
+        results = Results(Path(folder))
+        files = {
+            "layers": sorted(results.layers.glob("*.parquet")),
+            "cells": [results.cells],
+            "summary": [results.summary],
+        }
+        self.views = {
+            name: [str(path) for path in paths]
+            for name, paths in files.items()
+            if paths and all(path.exists() for path in paths)
+        }
+        if not self.views:
+            raise WinitError(f"{folder} holds no results yet; `snakemake --cores all` makes them")
+        self._connection = duckdb.connect()
+        for name, paths in self.views.items():
+            self._connection.read_parquet(paths).create_view(name)
+        # From here on a query can read these files and nothing else.
+        self._connection.execute(
+            "SET allowed_paths = $paths",
+            {"paths": [path for paths in self.views.values() for path in paths]},
+        )
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """The answer to one SELECT. Raises WinitError on anything else, and where DuckDB refuses it."""
+        try:
+            kinds = [statement.type for statement in self._connection.extract_statements(query)]
+            if len(kinds) != 1 or kinds[0] not in _READING:
+                raise WinitError("only one query that reads (SELECT, FROM, EXPLAIN) is allowed")
+            return self._connection.sql(query)
+        except duckdb.Error as error:
+            known = ", ".join(self.views)
+            raise WinitError(f"{error}\n(the views here: {known})") from None

@@ -1,0 +1,132 @@
+"""The three tables of the notes (002_5d5c081dc4e85c8f.txt), with our measurements beside them.
+
+The note pushes 1000 standard normal examples through ten tanh layers of 500 units, once for each of
+three initializers, and prints the mean and standard deviation of every layer's activations.
+"""
+
+from dataclasses import dataclass
+
+from winit.findings import tables
+from winit.findings.database import Database
+
+SOURCE = "002_5d5c081dc4e85c8f.txt"
+ACTIVATION, DEPTH, WIDTH = "tanh", 10, "500"
+DECIMALS = 6
+"""The note prints so many: its small numbers are known to half a unit of the last one."""
+
+
+@dataclass(frozen=True)
+class NoteTable:
+    """One table: its heading in the note, our initializer, mean and std of the layers 1 … 10."""
+
+    heading: str
+    initializer: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+NOTE_TABLES = (
+    NoteTable(
+        "0.01 * randn",
+        "normal(std=0.01)",
+        (
+            -0.000139, 0.000038, 0.000006, -0.000002, 0.000001,
+            0.0, 0.0, 0.0, 0.0, 0.0,
+        ),
+        (
+            0.213260, 0.047572, 0.010630, 0.002386, 0.000535,
+            0.000119, 0.000027, 0.000006, 0.000001, 0.0,
+        ),
+    ),
+    NoteTable(
+        "1 * randn",
+        "normal(std=1.0)",
+        (
+            -0.000385, 0.001082, 0.001913, -0.002010, 0.000435,
+            0.001119, -0.000742, -0.001431, 0.000313, -0.001314,
+        ),
+        (
+            0.982053, 0.981789, 0.981715, 0.981523, 0.981463,
+            0.981712, 0.981718, 0.981858, 0.981687, 0.981719,
+        ),
+    ),
+    NoteTable(
+        "randn / sqrt(fan_in)",
+        "lecun_normal",
+        (
+            0.000078, -0.000466, -0.000066, 0.000266, 0.000371,
+            0.000447, 0.000247, -0.000204, -0.000225, 0.000805,
+        ),
+        (
+            0.627422, 0.486087, 0.408522, 0.357302, 0.320092,
+            0.293146, 0.271269, 0.256240, 0.242764, 0.230877,
+        ),
+    ),
+)  # fmt: skip
+
+_EXPLANATION = (
+    "The note has one run; ours is the mean over seeds with its standard error. The note prints six"
+    " decimals, so where its std is below 0.0001 the ratio is only as good as those."
+)
+_HEADER = (
+    "layer",
+    "mean, note",
+    "mean, ours",
+    "± s.e.",
+    "std, note",
+    "std, ours",
+    "± s.e.",
+    "ratio",
+)
+
+
+def notes_table(database: Database) -> str:
+    """The three tables as Markdown: theirs, ours (mean and standard error over seeds), the ratio."""
+    return "\n".join(
+        [
+            f"# The tables of {SOURCE}, measured again",
+            "",
+            f"{DEPTH} {ACTIVATION} layers of {WIDTH} units. {_EXPLANATION}",
+            "",
+            *(_section(database, table) for table in NOTE_TABLES),
+        ]
+    )
+
+
+def _section(database: Database, note: NoteTable) -> str:
+    heading = f"## W = {note.heading} (`{note.initializer}`)\n\n"
+    ours = measured(database, note)
+    if not ours:
+        return heading + (
+            f"Not in the grid: it needs initializer {note.initializer}, activation {ACTIVATION},"
+            f" depth {DEPTH}, width {WIDTH}.\n"
+        )
+    rows = []
+    for (layer, mean, mean_error, std, std_error), note_mean, note_std in zip(
+        ours, note.mean, note.std, strict=True
+    ):
+        ratio = None if note_std == 0 else std / note_std
+        shown = [f"{note_mean:.6f}", f"{mean:.6f}", _error(mean_error)]
+        shown += [f"{note_std:.6f}", f"{std:.6g}", _error(std_error)]
+        rows.append((layer, *shown, "–" if ratio is None else f"{ratio:.3f}"))
+    return heading + tables.markdown(_HEADER, rows)
+
+
+def _error(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1g}"
+
+
+def measured(
+    database: Database, note: NoteTable
+) -> list[tuple[int, float, float | None, float, float | None]]:
+    """(layer, mean, its standard error, std, its standard error) over the seeds; empty if absent."""
+    return database.sql(f"""
+        SELECT layer,
+            avg(h_mean), stddev_samp(h_mean) / sqrt(count(*)),
+            avg(h_std), stddev_samp(h_std) / sqrt(count(*))
+        FROM layers
+        WHERE initializer = '{note.initializer}' AND activation = '{ACTIVATION}'
+            AND depth = {DEPTH} AND width = '{WIDTH}' AND layer > 0
+            AND input = 'normal' AND bias_std = 0 AND dtype = 'float32'
+        GROUP BY layer ORDER BY layer
+    """).fetchall()

@@ -1,0 +1,27 @@
+"""Tables for people: one list of rows, written as CSV and as Markdown."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Every digit, for programs; null is an empty field."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Four digits, for people; null is a dash."""
+    shown = [[_cell(value) for value in row] for row in rows]
+    return tabulate(shown, header, tablefmt="github", disable_numparse=True) + "\n"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

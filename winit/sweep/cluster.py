@@ -1,0 +1,95 @@
+"""Where the sweep computes: the only place that knows which kind of cluster it is."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dask
+import distributed
+
+from winit.sweep.config import ClusterSettings
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+# A layer's arrays are some megabytes: let the C library keep them for the next layer, instead of handing
+# them back to the system and having every page zeroed again. (glibc's names; others ignore them.)
+_KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+
+
+_WORKER_ENVIRONMENT = dict.fromkeys(_THREAD_VARIABLES, "1") | _KEEP_MEMORY
+
+
+_DASK_SETTINGS = {
+    "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
+    # A task whose worker died twice is given back; the engine then finds the cell whose fault it is.
+    "distributed.scheduler.allowed-failures": 1,
+}
+
+
+def one_thread_each() -> None:
+    """Give the numerical libraries one thread; call before NumPy is loaded.
+
+    A worker is one thread of the sweep. Snakemake exports its own thread count to every job, and
+    workers inherit this process's environment: without this, N workers would run N threads each.
+    """
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+
+
+def available_cores() -> int:
+    """The cores that this process may use: fewer than the machine's under a batch system."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def open_cluster(settings: ClusterSettings, workers: int) -> Iterator[distributed.Client]:
+    """A Dask client of a cluster with ``workers`` workers of one thread each.
+
+    Raises RuntimeError where a worker's numerical libraries would use more than one thread.
+    """
+    with (
+        dask.config.set(_DASK_SETTINGS),
+        _KINDS[settings.kind](workers) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(workers, timeout=120)
+        threads = client.run(blas_threads)
+        if any(count > 1 for count in threads.values()):
+            raise RuntimeError(f"workers run BLAS with more than one thread: {threads}")
+        yield client
+
+
+def _local(workers: int) -> distributed.LocalCluster:
+    """Processes on this machine that end with this one.
+
+    Everything listens on loopback alone and speaks TLS, with a certificate that lives in memory
+    and ends with the cluster.
+    """
+    return distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        protocol="tls://",
+        security=distributed.Security.temporary(),
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,  # what a task raises is recorded with its cell
+    )
+
+
+_KINDS = {"local": _local}
+
+
+def blas_threads() -> int:
+    """The most threads that a numerical library of this process would use."""
+    from threadpoolctl import threadpool_info
+
+    import winit.network.kernel  # noqa: F401 - loads the libraries that are asked
+
+    return max((library["num_threads"] for library in threadpool_info()), default=1)

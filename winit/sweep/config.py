@@ -1,0 +1,269 @@
+"""The config: what may stand in it, and every error in it at once.
+
+The models below are the one source: the check and the errors follow from them. ``Config.checked`` takes
+what a YAML file or Snakemake holds, and gives the canonical config or a ``ConfigError``.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from winit.errors import WinitError
+from winit.network.activations import activation
+from winit.network.cells import DIGITS_IMAGES, Input, Probe
+from winit.network.initializers import initializer
+from winit.network.labels import suggestion
+from winit.sweep.verdicts import Thresholds
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where (``grids[0].depth[2]``), and what, with the mend."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(WinitError):
+    """All that is wrong with a config."""
+
+    exit_code = 2
+
+    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__(source, self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        head = f"{self.source}: {count} problem{'s' if count > 1 else ''}, nothing was started"
+        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _listed(value: Any) -> Any:
+    """A single value is an axis of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def _seeds(value: Any) -> Any:
+    """``{first, count}`` is the list of so many seeds."""
+    if isinstance(value, dict):
+        value = SeedRange.model_validate(value)
+        return list(range(value.first, value.first + value.count))
+    return _listed(value)
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is not a number")  # noqa: TRY004 - what pydantic collects
+    return value
+
+
+def _width(value: Any) -> Any:
+    text = str(value).replace(" ", "")
+    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)?", text):
+        raise ValueError(
+            f"{value!r} is not a width; give a positive whole number such as 500,"
+            " or a taper from the first layer to the last such as '1024-64'"
+        )
+    return text
+
+
+Positive = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
+Seed = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
+InitializerLabel = Annotated[str, AfterValidator(lambda label: initializer(label).label)]
+ActivationLabel = Annotated[str, AfterValidator(lambda label: activation(label).label)]
+Width = Annotated[str, BeforeValidator(_width)]
+
+
+class SeedRange(_Model):
+    """Consecutive seeds."""
+
+    first: Seed = 0
+    count: Positive
+
+
+class ProbeSettings(_Model):
+    """What every cell does, unless a grid overrides it."""
+
+    batch: Positive = Field(Probe.batch, description="examples pushed through")
+    input: Input = Field(Probe.input, description="what the examples are")
+    dtype: Literal["float32", "float64"] = Field(Probe.dtype, description="of the network")
+    outputs: Positive = Field(Probe.outputs, description="width of the linear readout")
+    bias_std: Annotated[float, BeforeValidator(_no_boolean)] = Field(
+        Probe.bias_std, ge=0, allow_inf_nan=False, description="of the biases, N(0, bias_std²)"
+    )
+    histograms: bool = Field(Probe.histograms, description="false saves about half the bytes")
+
+    @model_validator(mode="after")
+    def _enough_digits(self) -> "ProbeSettings":
+        if self.input == "digits" and self.batch > DIGITS_IMAGES:
+            raise ValueError(
+                f"batch is {self.batch}, but there are {DIGITS_IMAGES} digits;"
+                " take a smaller batch or another input"
+            )
+        return self
+
+    @property
+    def probe(self) -> Probe:
+        """The same, for the kernel."""
+        return Probe(**self.model_dump())
+
+
+class Grid(_Model):
+    """A product of axes. Each is a list, or a single value."""
+
+    initializer: Annotated[list[InitializerLabel], BeforeValidator(_listed), Field(min_length=1)]
+    activation: Annotated[list[ActivationLabel], BeforeValidator(_listed), Field(min_length=1)]
+    depth: Annotated[list[Positive], BeforeValidator(_listed), Field(min_length=1)]
+    width: Annotated[list[Width], BeforeValidator(_listed), Field(min_length=1)]
+    seed: Annotated[list[Seed], BeforeValidator(_seeds), Field(min_length=1)]
+    probe: ProbeSettings = Field(ProbeSettings(), description="probe settings of this grid alone")
+
+
+class ClusterSettings(_Model):
+    """Where the sweep computes."""
+
+    kind: Literal["local"] = "local"
+
+
+class SweepSettings(_Model):
+    """How the work is cut. None of it changes a number."""
+
+    block_seconds: float = Field(1.0, gt=0, description="about how long one task computes")
+    part_seconds: float = Field(10.0, gt=0, description="finished work is on disk at least so often")
+
+
+class Config(_Model):
+    """The whole config, checked, labels canonical, every default filled in."""
+
+    results: str = Field("results", min_length=1, description="the folder where everything goes")
+    grids: list[Grid] = Field(min_length=1, description="the cells are the union of these products")
+    probe: ProbeSettings = ProbeSettings()
+    thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
+    sweep: SweepSettings = SweepSettings()
+    cluster: ClusterSettings = ClusterSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grids_inherit_the_probe(cls, data: Any) -> Any:
+        """Every grid's probe settings are the common ones, where it does not say otherwise."""
+        common = data.get("probe") if isinstance(data, dict) else None
+        if not isinstance(common, dict) or not isinstance(data.get("grids"), list):
+            return data
+        try:
+            ProbeSettings.model_validate(common)
+        except ValidationError:  # reported once, at ``probe``, and not again at each grid
+            return data
+        grids = [
+            grid | {"probe": common | grid.get("probe", {})}
+            if isinstance(grid, dict) and isinstance(grid.get("probe", {}), dict)
+            else grid
+            for grid in data["grids"]
+        ]
+        return data | {"grids": grids}
+
+    @classmethod
+    def checked(cls, data: Any, source: str) -> "Config":
+        """``data``, as read from YAML, checked. Raises ConfigError with everything that is wrong."""
+        if not isinstance(data, dict):
+            raise ConfigError(source, [Problem("", "is not a mapping with the key 'grids'")])
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            problems = [_problem(details) for details in error.errors()]
+        raise ConfigError(source, problems)
+
+    @classmethod
+    def read(cls, path: Path) -> "Config":
+        """The config in a YAML file. Raises ConfigError where it cannot be read or is wrong."""
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(str(path), [Problem("", f"cannot be read: {error}")]) from None
+        except yaml.YAMLError as error:
+            raise ConfigError(str(path), [Problem("", f"is not YAML: {error}")]) from None
+        return cls.checked(data, str(path))
+
+    def to_yaml(self) -> str:
+        """The canonical text: the same for every spelling of one config."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+_MESSAGES = {
+    "missing": "is missing",
+    "too_short": "is empty; give at least one value",
+    "string_too_short": "is empty",
+    "greater_than_equal": "{found} is too small; it must be at least {ge}",
+    "greater_than": "{found} is too small; it must be above {gt}",
+    "int_parsing": "{found} is not a whole number",
+    "int_type": "{found} is not a whole number",
+    "int_from_float": "{found} is not a whole number",
+    "float_parsing": "{found} is not a number",
+    "float_type": "{found} is not a number",
+    "finite_number": "{found} is not a finite number",
+    "bool_parsing": "{found} is not true or false",
+    "bool_type": "{found} is not true or false",
+    "string_type": "{found} is not text",
+    "list_type": "{found} is not a list",
+    "model_type": "{found} is not a mapping",
+    "dict_type": "{found} is not a mapping",
+    "dataclass_type": "{found} is not a mapping",
+}
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    """A pydantic error in the words of this program."""
+    kind, found, context = details["type"], details["input"], details.get("ctx", {})
+    path = ""
+    for step in details["loc"]:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
+        known = _known_keys(details["loc"])
+        hint = suggestion(str(details["loc"][-1]), known)
+        return Problem(path, f"unknown key{hint} (allowed: {', '.join(known)})")
+    if kind == "literal_error":
+        choices = context["expected"].replace("'", "").replace(" or ", ", ")
+        hint = suggestion(str(found), choices.split(", "))
+        return Problem(path, f"{found!r} is not allowed{hint} (allowed: {choices})")
+    if kind in _MESSAGES:
+        return Problem(path, _MESSAGES[kind].format(found=repr(found), **context))
+    return Problem(path, details["msg"].removeprefix("Value error, "))
+
+
+_SECTIONS: dict[str, type] = {
+    "grids": Grid,
+    "seed": SeedRange,
+    "probe": ProbeSettings,
+    "thresholds": Thresholds,
+    "sweep": SweepSettings,
+    "cluster": ClusterSettings,
+}
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed where ``location`` points."""
+    named = [step for step in location[:-1] if step in _SECTIONS]
+    section: Any = _SECTIONS[str(named[-1])] if named else Config
+    return list(getattr(section, "model_fields", None) or section.__dataclass_fields__)

@@ -1,0 +1,66 @@
+"""Where everything is under the results folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from winit.errors import WinitError
+
+
+@dataclass(frozen=True)
+class Results:
+    """The paths of one results folder."""
+
+    folder: Path
+
+    @property
+    def plan(self) -> Path:
+        """The cells, their cost, blocks and shards."""
+        return self.folder / "plan.parquet"
+
+    @property
+    def parts(self) -> Path:
+        """The store of finished cells."""
+        return self.folder / "parts"
+
+    @property
+    def layers(self) -> Path:
+        """The folder of the layers dataset."""
+        return self.folder / "layers"
+
+    @property
+    def cells(self) -> Path:
+        """A row for each cell."""
+        return self.folder / "cells.parquet"
+
+    @property
+    def summary(self) -> Path:
+        """A row for each network, over its seeds."""
+        return self.folder / "summary.parquet"
+
+    @property
+    def tables(self) -> Path:
+        """Tables for people."""
+        return self.folder / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Figures for people."""
+        return self.folder / "figures"
+
+    @property
+    def report(self) -> Path:
+        """The one page."""
+        return self.folder / "report.html"
+
+    def shard(self, number: int, of: int) -> Path:
+        """What the sweep of one shard came to; its only declared output."""
+        return self.folder / "shards" / f"{number}-of-{of}.json"
+
+    def read_plan(self) -> pa.Table:
+        """The plan. Raises WinitError where there is none."""
+        if not self.plan.exists():
+            raise WinitError(f"there is no {self.plan}; run `winit plan` first")
+        return pq.read_table(self.plan)

@@ -1,0 +1,234 @@
+"""From a config to the cells, their cost, and how they are cut into blocks and shards.
+
+All cells of a plan are held as columns, so that a million of them take seconds and megabytes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from winit.network.cells import Cell, Probe, cell_id, hidden_widths, input_width, is_constant
+from winit.sweep.config import Config
+from winit.sweep.schema import PLAN
+
+# What one core of a current machine does, roughly; only the length of a block hangs on these.
+_FLOPS_PER_SECOND = 1.0e11
+_SECONDS_PER_ENTRY = 8.0e-9  # activation and statistics, per entry of a layer and pass
+_SECONDS_PER_LAYER = 1.0e-4  # calls, per layer and pass
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a pass over a network takes."""
+
+    flops: float = 0.0
+    entries: float = 0.0
+    layers: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """On one core, estimated."""
+        return (
+            self.flops / _FLOPS_PER_SECOND
+            + self.entries * _SECONDS_PER_ENTRY
+            + self.layers * _SECONDS_PER_LAYER
+        )
+
+
+def forward_cost(widths: tuple[int, ...], probe: Probe) -> Cost:
+    """Of the forward pass through hidden layers of these widths."""
+    fans = _fans(widths, probe)
+    flops = sum(2.0 * probe.batch * fan_in * fan_out for fan_in, fan_out in fans)
+    return Cost(flops, float(probe.batch * sum(widths)), len(widths))
+
+
+def backward_cost(widths: tuple[int, ...], probe: Probe) -> Cost:
+    """Of the backward pass, the weight gradients' statistics with it."""
+    batch = probe.batch
+    fans = _fans(widths, probe)
+    flops = 2.0 * batch * widths[-1] * probe.outputs
+    flops += sum(2.0 * batch * fan_in * fan_out for fan_in, fan_out in fans[1:])
+    flops += sum(
+        min(2.0 * batch * fan_in * fan_out, float(batch) ** 2 * (fan_in + fan_out))
+        for fan_in, fan_out in fans
+    )
+    return Cost(flops, float(batch * sum(widths)), len(widths))
+
+
+def memory(widths: tuple[int, ...], probe: Probe) -> float:
+    """Bytes of the largest working set: the draws, the weights, and what the backward pass needs."""
+    fans = _fans(widths, probe)
+    item = np.dtype(probe.dtype).itemsize
+    weights = sum(fan_in * fan_out for fan_in, fan_out in fans)
+    units = sum(fan_in for fan_in, _ in fans) + sum(widths)
+    gram = 2 * len(widths) * probe.batch**2 if probe.batch < max(widths) else 0
+    # The standard draws are float32, and a block may hold two distributions of them.
+    return float(weights * (item + 8) + (probe.batch * (units + 6 * max(widths)) + gram) * item)
+
+
+def _fans(widths: tuple[int, ...], probe: Probe) -> list[tuple[int, int]]:
+    return list(zip((input_width(widths[0], probe), *widths[:-1]), widths, strict=True))
+
+
+def make_plan(config: Config, shards: int = 1) -> pa.Table:
+    """The cells of ``config``, each once, with the schema ``PLAN``.
+
+    Neighbours share what the kernel can share: rows are sorted by probe, width, seed, activation,
+    initializer, depth. Blocks are runs of about ``block_seconds``; shards are runs of blocks of
+    about equal cost.
+    """
+    grid = _expand(config)
+    cost = _Costs(grid)
+    block, shard = _cut(grid, cost.seconds, config.sweep.block_seconds, shards)
+    ids = [
+        cell_id(initializer, activation, depth, width, seed, probe)
+        for initializer, activation, depth, width, seed, probe in zip(
+            *(grid.values(axis) for axis in ("initializer", "activation", "depth", "width", "seed", "probe")),
+            strict=True,
+        )
+    ]
+    columns = {
+        "cell_id": pa.array(ids),
+        "flops": pa.array(cost.flops),
+        "memory": pa.array(cost.memory),
+        "block": pa.array(block, pa.int32()),
+        "shard": pa.array(shard, pa.int32()),
+    }
+    for field in PLAN:
+        if field.name not in columns:
+            columns[field.name] = grid.column(field)
+    return pa.table([columns[name] for name in PLAN.names], schema=PLAN)
+
+
+def totals(plan: pa.Table) -> dict[str, str]:
+    """What a plan comes to, in words, by name."""
+    rows = pc.sum(pc.add(plan["depth"], 1)).as_py()
+    return {
+        "cells": f"{plan.num_rows:,}",
+        "layer rows": f"{rows:,}",
+        "blocks": f"{len(plan['block'].unique()):,}",
+        "shards": f"{len(plan['shard'].unique()):,}",
+        "teraFLOP": f"{pc.sum(plan['flops']).as_py() / 1e12:.3g}",
+        "MB of memory for the largest cell": f"{pc.max(plan['memory']).as_py() / 1e6:,.0f}",
+    }
+
+
+def cells_of(rows: pa.Table) -> list[Cell]:
+    """The rows of a plan as cells."""
+    return [
+        Cell(
+            row["initializer"],
+            row["activation"],
+            row["depth"],
+            row["width"],
+            row["seed"],
+            Probe(**{name: row[name] for name in Probe.__dataclass_fields__}),
+        )
+        for row in rows.to_pylist()
+    ]
+
+
+class _Grid:
+    """The union of the grids: the values of each axis, and for each cell its place on each."""
+
+    axes = ("probe", "width", "seed", "activation", "initializer", "depth")
+
+    def __init__(self, levels: dict[str, list[Any]], codes: dict[str, Integers]) -> None:
+        self.levels = levels
+        self.codes = codes
+
+    def values(self, axis: str) -> list[Any]:
+        levels = self.levels[axis]
+        return [levels[code] for code in self.codes[axis]]
+
+    def column(self, field: pa.Field) -> pa.Array:
+        """An Arrow column of an axis, or of one setting of the probe."""
+        axis = field.name if field.name in self.levels else "probe"
+        levels = self.levels[axis]
+        if axis == "probe":
+            levels = [getattr(probe, field.name) for probe in levels]
+        if pa.types.is_dictionary(field.type):
+            distinct = list(dict.fromkeys(levels))
+            places = np.array([distinct.index(level) for level in levels], np.int32)
+            return pa.DictionaryArray.from_arrays(places[self.codes[axis]], pa.array(distinct, pa.string()))
+        return pa.array(np.array(levels)[self.codes[axis]], field.type)
+
+
+def _expand(config: Config) -> _Grid:
+    levels: dict[str, list[Any]] = {"probe": list(dict.fromkeys(grid.probe.probe for grid in config.grids))}
+    for axis in _Grid.axes[1:]:
+        levels[axis] = sorted({value for grid in config.grids for value in getattr(grid, axis)})
+    place = {axis: {value: i for i, value in enumerate(values)} for axis, values in levels.items()}
+    shape = tuple(len(levels[axis]) for axis in _Grid.axes)
+    # A cell is one number in mixed radix: sorting and uniting the grids is one np.unique.
+    numbers: list[Integers] = []
+    for grid in config.grids:
+        values = [[grid.probe.probe], *(getattr(grid, axis) for axis in _Grid.axes[1:])]
+        codes = [
+            np.array([place[axis][value] for value in chosen])
+            for axis, chosen in zip(_Grid.axes, values, strict=True)
+        ]
+        numbers.append(np.ravel_multi_index(np.ix_(*codes), shape).ravel())
+    found = np.unravel_index(np.unique(np.concatenate(numbers)), shape)
+    return _Grid(levels, dict(zip(_Grid.axes, found, strict=True)))
+
+
+class _Costs:
+    """FLOPs and memory of each cell alone, and the seconds that it adds to its network."""
+
+    def __init__(self, grid: _Grid) -> None:
+        codes, levels = grid.codes, grid.levels
+        shape = tuple(len(levels[axis]) for axis in ("probe", "width", "depth"))
+        kinds = np.ravel_multi_index((codes["probe"], codes["width"], codes["depth"]), shape)
+        distinct, of_cell = np.unique(kinds, return_inverse=True)
+        table = np.zeros((len(distinct), 4))
+        for row, kind in enumerate(distinct):
+            probe_code, width_code, depth_code = np.unravel_index(kind, shape)
+            probe = levels["probe"][probe_code]
+            widths = hidden_widths(levels["width"][width_code], levels["depth"][depth_code])
+            ahead, back = forward_cost(widths, probe), backward_cost(widths, probe)
+            table[row] = (
+                ahead.flops + back.flops,
+                memory(widths, probe),
+                ahead.seconds,
+                back.seconds,
+            )
+        self.flops, self.memory, ahead_seconds, back_seconds = table[of_cell].T
+        self.seconds: Floats = back_seconds + np.where(_deepest(grid), ahead_seconds, 0.0)
+
+
+def _deepest(grid: _Grid) -> NDArray[np.bool_]:
+    """Whether a cell is the one whose forward pass serves its network: the last of its run."""
+    constant = np.array([is_constant(width) for width in grid.levels["width"]])
+    return _network_ends(grid) | ~constant[grid.codes["width"]]
+
+
+def _network_ends(grid: _Grid) -> NDArray[np.bool_]:
+    """Whether the next cell is of another network, depth apart."""
+    ends = np.zeros(len(grid.codes["depth"]), np.bool_)
+    for axis in _Grid.axes[:-1]:
+        ends[:-1] |= np.diff(grid.codes[axis]) != 0
+    ends[-1] = True
+    return ends
+
+
+def _cut(grid: _Grid, seconds: Floats, target: float, shards: int) -> tuple[Integers, Integers]:
+    """The block of each cell, counted from 0, and its shard, counted from 1."""
+    ends = np.flatnonzero(_network_ends(grid))
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    network_seconds = np.add.reduceat(seconds, starts)
+    network_block = np.floor((np.cumsum(network_seconds) - network_seconds / 2) / target)
+    # Number the blocks 0, 1, … without gaps: a network longer than the target leaves some.
+    _, network_block = np.unique(network_block, return_inverse=True)
+    block = np.repeat(network_block, ends + 1 - starts)
+    middle = np.cumsum(seconds) - seconds / 2
+    centre = np.bincount(block, middle * seconds) / np.bincount(block, seconds)
+    shard = np.minimum(np.floor(centre / seconds.sum() * shards), shards - 1) + 1
+    return block, shard[block].astype(np.int64)

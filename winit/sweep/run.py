@@ -1,0 +1,78 @@
+"""A shard from its plan to its manifest, and how far a run has come."""
+
+import json
+import signal
+import sys
+from dataclasses import asdict, dataclass
+
+import pyarrow.compute as pc
+
+from winit.errors import WinitError
+from winit.sweep.cluster import open_cluster
+from winit.sweep.config import Config
+from winit.sweep.engine import Outcome, missing, sweep
+from winit.sweep.layout import Results
+from winit.sweep.progress import Progress
+from winit.sweep.schema import CELL_KEYS
+from winit.sweep.store import Store
+
+
+def sweep_shard(config: Config, results: Results, number: int, count: int, workers: int) -> Outcome:
+    """Compute the missing cells of shard ``number`` of ``count``, and write its manifest.
+
+    Opens a cluster only if something is missing. Failed cells are in the outcome and in the manifest.
+    Raises WinitError where the plan is of another number of shards.
+    """
+    plan = results.read_plan()
+    planned = pc.max(plan["shard"]).as_py()
+    if planned > count:
+        raise WinitError(f"the plan has {planned} shards, not {count}; run `winit plan --shards {count}`")
+    cells = plan.filter(pc.equal(plan["shard"], number))
+    store = Store(results.parts)
+    todo = missing(cells, store.index())
+    outcome = Outcome(cells.num_rows, cells.num_rows - todo.num_rows)
+    if todo.num_rows:
+        # A batch system ends a job with SIGTERM: leave by the same way as on Ctrl-C, parts written.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        with (
+            open_cluster(config.cluster, min(workers, todo.num_rows)) as client,
+            Progress(todo.num_rows) as progress,
+        ):
+            sweep(todo, client, store, config.sweep.part_seconds, outcome, progress)
+    manifest = results.shard(number, count)
+    manifest.parent.mkdir(exist_ok=True)
+    manifest.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+    return outcome
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run has come. ``failed`` has a name and an error for each cell."""
+
+    done: int
+    missing: int
+    failed: list[tuple[str, str]]
+
+
+def status_of(results: Results) -> Status:
+    """Count the planned cells by what the store says of them."""
+    plan = results.read_plan()
+    index = Store(results.parts).index()
+    joined = plan.join(index, "cell_id")
+    failed = joined.filter(pc.equal(joined["status"], "failed")).to_pylist()
+    return Status(
+        done=pc.sum(pc.equal(joined["status"], "ok")).as_py() or 0,
+        missing=joined["status"].null_count,
+        failed=sorted((_name(row), row["error"]) for row in failed),
+    )
+
+
+def forget_failures(results: Results) -> None:
+    """Remove the manifests of shards with failed cells: a new run sweeps those shards again."""
+    for manifest in (results.folder / "shards").glob("*.json"):
+        if json.loads(manifest.read_text(encoding="utf-8"))["failed"]:
+            manifest.unlink()
+
+
+def _name(row: dict[str, object]) -> str:
+    return ", ".join(f"{key} {row[key]}" for key in CELL_KEYS)

@@ -1,0 +1,243 @@
+"""The tables that winit writes: every column's name, type, meaning and unit, in this one place.
+
+``results/README.md`` is generated from here: ``python -m winit.sweep.schema``.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+
+import numpy as np
+import pyarrow as pa
+
+from winit.network.cells import Probe, hidden_widths, input_width
+from winit.network.diagnostics import COLUMNS, Column
+from winit.network.kernel import Measured
+
+_LABEL = pa.dictionary(pa.int32(), pa.string())
+# Parquet names the items of a list "element"; so do we, for one schema in memory and in the files.
+_COUNTS = pa.list_(pa.field("element", pa.uint32()))
+_KINDS = {"float": pa.float64(), "count": pa.int32(), "counts": _COUNTS}
+
+
+def _field(name: str, type_: pa.DataType, description: str, unit: str = "", **more: str) -> pa.Field:
+    metadata = {"description": description} | ({"unit": unit} if unit else {}) | more
+    return pa.field(name, type_, metadata=metadata)
+
+
+def _measured(column: Column) -> pa.Field:
+    return _field(
+        column.name,
+        _KINDS[column.kind],
+        column.description,
+        column.unit,
+        **dict(column.metadata),
+    )
+
+
+_CELL_ID = _field("cell_id", pa.string(), "hash of everything that decides the cell's numbers")
+
+_NETWORK = (
+    _field("initializer", _LABEL, "canonical label of the initializer"),
+    _field("activation", _LABEL, "canonical label of the activation"),
+    _field("depth", pa.int32(), "hidden layers of the network", "layers"),
+    _field("width", _LABEL, "as in the config: constant, or a taper first-last", "units"),
+)
+_SEED = _field("seed", pa.int64(), "of all the cell's random streams")
+
+_PROBE = (
+    _field("batch", pa.int32(), "examples pushed through", "examples"),
+    _field("input", _LABEL, "what the examples are"),
+    _field("dtype", _LABEL, "of the network"),
+    _field("outputs", pa.int32(), "width of the linear readout", "units"),
+    _field("bias_std", pa.float64(), "standard deviation of the biases", "1"),
+)
+
+CELL_KEYS = ("initializer", "activation", "depth", "width", "seed")
+PROBE_KEYS = tuple(field.name for field in _PROBE)
+SORT_KEYS = ("activation", "initializer", "depth", "width", "seed", *PROBE_KEYS, "cell_id")
+"""The order of the rows of every table of cells; ``layer`` follows in the layers table."""
+
+LAYERS = pa.schema(
+    [
+        _CELL_ID,
+        *_NETWORK,
+        _SEED,
+        _field("layer", pa.int32(), "0 is the input, 1 … depth the hidden layers"),
+        _field("fan_in", pa.int32(), "units that feed the layer; null for the input", "units"),
+        _field("fan_out", pa.int32(), "units of the layer", "units"),
+        *_PROBE,
+        *(_measured(column) for column in COLUMNS),
+    ]
+)
+
+PLAN = pa.schema(
+    [
+        _CELL_ID,
+        *_NETWORK,
+        _SEED,
+        *_PROBE,
+        _field("histograms", pa.bool_(), "whether histograms are stored"),
+        _field("flops", pa.float64(), "of the cell's matrix products", "floating-point operations"),
+        _field("memory", pa.float64(), "largest working set of the cell, estimated", "bytes"),
+        _field("block", pa.int32(), "cells of a block are computed by one task"),
+        _field("shard", pa.int32(), "shards are swept by one job each, 1 …"),
+    ]
+)
+
+CELLS = pa.schema(
+    [
+        _CELL_ID,
+        *_NETWORK,
+        _SEED,
+        *_PROBE,
+        _field("status", _LABEL, "ok, or failed"),
+        _field("error", pa.string(), "what a failed cell raised"),
+        _field("verdict", _LABEL, "the worse of the two that follow"),
+        _field(
+            "activation_verdict",
+            _LABEL,
+            "first that fits of: broken, symmetric, dead, vanishing, exploding, saturated, healthy",
+        ),
+        _field("gradient_verdict", _LABEL, "likewise, of the gradients"),
+        _field("h_std_ratio", pa.float64(), "h_std of the last layer ÷ of layer 1", "1"),
+        _field("g_std_ratio", pa.float64(), "g_std of layer 1 ÷ of the last layer", "1"),
+        _field("saturated_fraction", pa.float64(), "largest saturated_fraction of a layer", "1"),
+        _field("dead_fraction", pa.float64(), "largest share of dead units in a layer", "1"),
+        _field("nonfinite_fraction", pa.float64(), "largest nonfinite_fraction of a layer", "1"),
+        _field("seconds", pa.float64(), "the cell's share of computing time", "s"),
+        _field("kernel_version", _LABEL, "version of the numerics"),
+        _field("packages", _LABEL, "versions of the packages that computed it"),
+    ]
+)
+
+RATIOS = ("h_std_ratio", "g_std_ratio", "saturated_fraction", "dead_fraction", "nonfinite_fraction")
+
+
+def _ratio_fields(name: str) -> Iterable[pa.Field]:
+    source = CELLS.field(name).metadata[b"description"].decode()
+    yield _field(f"{name}_mean", pa.float64(), f"mean over seeds of: {source}", "1")
+    yield _field(f"{name}_se", pa.float64(), "its standard error; null with one seed", "1")
+    yield _field(f"{name}_low", pa.float64(), "lower end of its 95 % confidence interval", "1")
+    yield _field(f"{name}_high", pa.float64(), "upper end of its 95 % confidence interval", "1")
+
+
+SUMMARY = pa.schema(
+    [
+        *_NETWORK,
+        *_PROBE,
+        _field("seeds", pa.int32(), "cells that finished", "cells"),
+        _field("failed", pa.int32(), "cells that failed", "cells"),
+        _field("verdict", _LABEL, "the most frequent verdict of the seeds"),
+        _field("agreeing", pa.int32(), "seeds with this verdict", "cells"),
+        _field("activation_verdict", _LABEL, "the most frequent one of the activations"),
+        _field("gradient_verdict", _LABEL, "the most frequent one of the gradients"),
+        *(field for name in RATIOS for field in _ratio_fields(name)),
+    ]
+)
+
+
+def layer_rows(measured: Sequence[Measured]) -> pa.Table:
+    """The layer rows of finished cells, one table with the schema ``LAYERS``."""
+    cells = [m.cell for m in measured]
+    rows = [cell.depth + 1 for cell in cells]
+    columns: dict[str, pa.Array] = {}
+    identity = identity_columns(
+        [(c.initializer, c.activation, c.depth, c.width, c.seed, c.probe, c.id) for c in cells]
+    )
+    repeat = pa.array(np.repeat(np.arange(len(cells)), rows))
+    for name, values in identity.items():
+        if name in LAYERS.names:
+            columns[name] = values.take(repeat)
+    fan_out = [_units(m) for m in measured]
+    columns["layer"] = pa.array(np.concatenate([np.arange(n) for n in rows]), pa.int32())
+    columns["fan_in"] = pa.array([n for units in fan_out for n in (None, *units[:-1])], pa.int32())
+    columns["fan_out"] = pa.array([n for units in fan_out for n in units], pa.int32())
+    for column in COLUMNS:
+        columns[column.name] = _column(column, measured, sum(rows))
+    return pa.table([columns[name] for name in LAYERS.names], schema=LAYERS)
+
+
+def identity_columns(
+    cells: Sequence[tuple[str, str, int, str, int, Probe, str]],
+) -> dict[str, pa.Array]:
+    """Columns of (initializer, activation, depth, width, seed, probe, id), in the types of ``PLAN``."""
+    initializer, activation, depth, width, seed, probe, ids = zip(*cells, strict=True)
+    values: Mapping[str, Iterable[object]] = {
+        "cell_id": ids,
+        "initializer": initializer,
+        "activation": activation,
+        "depth": depth,
+        "width": width,
+        "seed": seed,
+    } | {field.name: [getattr(p, field.name) for p in probe] for field in fields(Probe)}
+    return {name: _array(column, PLAN.field(name).type) for name, column in values.items()}
+
+
+def _array(values: Iterable[object], type_: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(type_):
+        return pa.array(values, type_.value_type).dictionary_encode()
+    return pa.array(values, type_)
+
+
+def _units(measured: Measured) -> tuple[int, ...]:
+    """Units of the layers 0 … depth."""
+    hidden = hidden_widths(measured.cell.width, measured.cell.depth)
+    return (input_width(hidden[0], measured.cell.probe), *hidden)
+
+
+def _column(column: Column, measured: Sequence[Measured], rows: int) -> pa.Array:
+    """What the kernel left undefined (NaN, −1, no counts at all) is null."""
+    if not measured or column.name not in measured[0].table:
+        return pa.nulls(rows, _KINDS[column.kind])
+    values = np.concatenate([m.table[column.name] for m in measured])
+    if column.kind == "counts":
+        offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * column.slots)
+        empty = pa.array(~values.any(axis=1))
+        return pa.ListArray.from_arrays(offsets, pa.array(values.ravel()), _COUNTS, mask=empty)
+    undefined = np.isnan(values) if column.kind == "float" else values < 0
+    return pa.array(values, _KINDS[column.kind], mask=undefined)
+
+
+_TABLES = {
+    "layers/*.parquet": ("a row for each layer of each cell", LAYERS),
+    "cells.parquet": ("a row for each cell", CELLS),
+    "summary.parquet": ("a row for each network, over its seeds", SUMMARY),
+    "plan.parquet": ("the cells to compute", PLAN),
+}
+
+
+_INTRODUCTION = f"""# What is in this folder
+
+Everything but this page is made by a run and not kept in git. Tables are Parquet; each column carries
+its description and unit in the file too. What is not defined is null. The rows of `layers` and `cells`
+are sorted by {", ".join(SORT_KEYS)}, layer.
+
+Besides: `config.yaml`, the checked config; `parts/`, the store of finished cells; `shards/`, what each
+sweep came to; `tables/`, `figures/` and `report.html`, for people.
+"""
+
+
+def page() -> str:
+    """``results/README.md``: every table and column, as Markdown."""
+    lines = [_INTRODUCTION]
+    for name, (what, schema) in _TABLES.items():
+        lines += [f"## {name}: {what}", "", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [_line(field) for field in schema]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(field: pa.Field) -> str:
+    metadata = {key.decode(): value.decode() for key, value in field.metadata.items()}
+    type_ = field.type
+    shown = "string" if pa.types.is_dictionary(type_) else str(type_).replace("element: ", "")
+    meaning = metadata["description"]
+    if "slots" in metadata:
+        meaning += f". Slots: {metadata['slots']}"
+    meaning = meaning.replace("|", "\\|")
+    return f"| {field.name} | {shown} | {metadata.get('unit', '')} | {meaning} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

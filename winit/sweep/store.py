@@ -1,0 +1,153 @@
+"""The store of finished cells: ``results/parts/``, append-only, safe against a crash at any moment.
+
+A part is one Parquet file: the layer rows of some cells, and in its footer a record of each. It is
+written aside, flushed to the disk and renamed, so that a part is there whole or not at all; its name is
+the digest of its content, so that writers never collide and damage is noticed. Nothing is ever changed
+in place: a cell that was computed twice stands in two parts, and the first by name counts.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from winit.network.cells import KERNEL_VERSION
+
+_RECORDS = b"winit.cells"
+_TEMPORARY = ".tmp"
+_INDEX = pa.schema(
+    [
+        ("cell_id", pa.string()),
+        ("status", pa.string()),
+        ("error", pa.string()),
+        ("seconds", pa.float64()),
+        ("kernel_version", pa.string()),
+        ("packages", pa.string()),
+        ("part", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one cell. ``error`` is None where it finished."""
+
+    cell_id: str
+    seconds: float
+    error: str | None = None
+
+    @property
+    def status(self) -> str:
+        """ok, or failed."""
+        return "ok" if self.error is None else "failed"
+
+
+class Store:
+    """The parts under one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, rows: pa.Table, records: Sequence[Record], packages: str) -> Path:
+        """Add a part with the layer rows of the finished cells and the records of all.
+
+        When this returns, it is on the disk. Raises OSError where it cannot be written; then nothing was.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        content = _encoded(rows, records, packages)
+        path = self.folder / f"{_digest(content)}.parquet"
+        temporary = self.folder / f"{uuid.uuid4().hex}{_TEMPORARY}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        _flush_folder(self.folder)
+        return path
+
+    def index(self) -> pa.Table:
+        """One row for each cell: status, error, seconds, versions, and the part it is in.
+
+        A cell that finished in any part is ``ok``. Files that are not parts are moved to
+        ``set-aside/`` and do not count.
+        """
+        paths = sorted(self.folder.glob("*.parquet"))
+        with ThreadPoolExecutor(8) as threads:
+            read = list(threads.map(_records, paths))
+        for path, table in zip(paths, read, strict=True):
+            if table is None:
+                self.set_aside(path)
+        table = pa.concat_tables([_INDEX.empty_table(), *(t for t in read if t is not None)])
+        # "ok" sorts behind "failed", parts by name: keep the first row of each cell.
+        table = table.sort_by([("cell_id", "ascending"), ("status", "descending"), ("part", "ascending")])
+        ids = table["cell_id"].to_pylist()
+        firsts = [i for i, cell in enumerate(ids) if i == 0 or cell != ids[i - 1]]
+        return table.take(pa.array(firsts, pa.int64()))
+
+    def verified(self, part: str) -> Path | None:
+        """The path of a part whose content is what its name says, else None, and it is set aside."""
+        path = self.folder / part
+        if _digest(path.read_bytes()) == path.stem:
+            return path
+        self.set_aside(path)
+        return None
+
+    def set_aside(self, path: Path) -> None:
+        """Move a file that is not a part out of the way; nothing is deleted."""
+        aside = self.folder / "set-aside"
+        aside.mkdir(exist_ok=True)
+        path.rename(aside / path.name)
+
+
+def _encoded(rows: pa.Table, records: Sequence[Record], packages: str) -> bytes:
+    footer = {
+        "kernel_version": KERNEL_VERSION,
+        "packages": packages,
+        "cell_id": [record.cell_id for record in records],
+        "status": [record.status for record in records],
+        "error": [record.error for record in records],
+        "seconds": [round(record.seconds, 6) for record in records],
+    }
+    metadata = {_RECORDS: json.dumps(footer).encode()}
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows.replace_schema_metadata(metadata), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _records(path: Path) -> pa.Table | None:
+    """The records in a part's footer, or None where this is no part."""
+    try:
+        footer = json.loads(pq.read_metadata(path).metadata[_RECORDS])
+        count = len(footer["cell_id"])
+        columns = {
+            name: [footer[name]] * count if isinstance(footer[name], str) else footer[name]
+            for name in _INDEX.names
+            if name != "part"
+        }
+        return pa.table(columns | {"part": [path.name] * count}, schema=_INDEX)
+    except (pa.ArrowException, KeyError, TypeError, ValueError):
+        return None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

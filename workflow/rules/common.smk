@@ -1,0 +1,14 @@
+# The config that counts is Snakemake's merged one. It is checked here, before any rule runs.
+import json
+import sys
+
+from winit.network.cells import KERNEL_VERSION
+from winit.sweep.config import Config, ConfigError
+
+try:
+    SETTINGS = Config.checked(config, "config")
+except ConfigError as error:
+    print(f"winit: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+RESULTS = SETTINGS.results

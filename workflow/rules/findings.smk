@@ -1,0 +1,47 @@
+# dataset → summary and tables → figures → report.
+
+
+rule summarize:
+    input:
+        layers=f"{RESULTS}/layers",
+        cells=f"{RESULTS}/cells.parquet",
+    output:
+        summary=f"{RESULTS}/summary.parquet",
+        tables=multiext(f"{RESULTS}/tables/", "summary.csv", "summary.md", "notes.md"),
+    shell:
+        "winit summarize --results {RESULTS}"
+
+
+rule plot:
+    input:
+        layers=f"{RESULTS}/layers",
+        summary=f"{RESULTS}/summary.parquet",
+    output:
+        directory(f"{RESULTS}/figures"),
+    shell:
+        "winit plot --results {RESULTS}"
+
+
+rule report:
+    input:
+        config=f"{RESULTS}/config.yaml",
+        layers=f"{RESULTS}/layers",
+        summary=f"{RESULTS}/summary.parquet",
+    output:
+        f"{RESULTS}/report.html",
+    shell:
+        "winit report --results {RESULTS}"
+
+
+rule status:
+    """The last step: it fails, and names them, where cells failed."""
+    input:
+        config=f"{RESULTS}/config.yaml",
+        cells=f"{RESULTS}/cells.parquet",
+        tables=rules.summarize.output.tables,
+        figures=f"{RESULTS}/figures",
+        report=f"{RESULTS}/report.html",
+    output:
+        f"{RESULTS}/status.txt",
+    shell:
+        "winit status --config {input.config} | tee {output}"

@@ -1,0 +1,56 @@
+# config → plan → sweep → collect: from the grid to the dataset that people query.
+
+
+scattergather:
+    shards=1,
+
+
+localrules:
+    canonical_config,
+
+
+rule canonical_config:
+    """The checked config, every default filled in, that all further steps read."""
+    output:
+        f"{RESULTS}/config.yaml",
+    params:
+        text=json.dumps(SETTINGS.model_dump(mode="json")),
+    shell:
+        "winit config --json {params.text:q} --output {output}"
+
+
+rule plan:
+    input:
+        config=f"{RESULTS}/config.yaml",
+    output:
+        f"{RESULTS}/plan.parquet",
+    params:
+        shards=len(gather.shards("{scatteritem}")),
+        kernel=KERNEL_VERSION,
+    shell:
+        "winit plan --config {input.config} --shards {params.shards}"
+
+
+rule sweep:
+    """The cells of a shard into the store. The manifest is all that is declared: Snakemake deletes
+    declared outputs before a job starts, and the store must outlive every job."""
+    input:
+        config=f"{RESULTS}/config.yaml",
+        plan=f"{RESULTS}/plan.parquet",
+    output:
+        f"{RESULTS}/shards/{{scatteritem}}.json",
+    threads: 1_000_000  # scaled down to all cores there are
+    shell:
+        "winit sweep --config {input.config} --shard {wildcards.scatteritem} --threads {threads}"
+
+
+rule collect:
+    input:
+        config=f"{RESULTS}/config.yaml",
+        plan=f"{RESULTS}/plan.parquet",
+        shards=gather.shards(f"{RESULTS}/shards/{{scatteritem}}.json"),
+    output:
+        layers=directory(f"{RESULTS}/layers"),
+        cells=f"{RESULTS}/cells.parquet",
+    shell:
+        "winit collect --config {input.config}"
