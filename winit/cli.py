@@ -77,9 +77,13 @@ def _open(config_file: Path) -> "tuple[Config, Results]":
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def config(text: str, output: Path) -> None:
     """Check a config and write it in its canonical form."""
-    from winit.sweep.config import Config
+    from winit.sweep.config import Config, ConfigError, Problem
 
-    checked = Config.checked(json.loads(text), "config")
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ConfigError("--json", [Problem("", f"is not JSON: {error}")]) from None
+    checked = Config.checked(data, "config")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(checked.to_yaml(), encoding="utf-8")
 

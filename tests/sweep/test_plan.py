@@ -1,12 +1,15 @@
 """The plan: each cell once, whatever the spelling of the grid; blocks and shards of even cost."""
 
 import collections
+import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
 from samples import GRID_SIZE, TINY, tiny
 
-from winit.network.cells import Probe
+from winit.network.cells import Cell, Probe, hidden_widths
+from winit.network.kernel import measure
 from winit.sweep.config import Config
 from winit.sweep.engine import blocks
 from winit.sweep.plan import backward_cost, cells_of, forward_cost, make_plan, memory
@@ -91,4 +94,17 @@ def test_costs_count_the_products_and_arrays_of_a_network():
     assert forward_cost(widths, probe).flops == products
     grams = 30**2 * ((100 + 100) + (100 + 50))
     assert backward_cost(widths, probe).flops == 2 * 30 * (50 * 7 + 100 * 50) + grams
-    assert memory((200, 200), probe) > 2 * memory(widths, probe)
+
+
+@pytest.mark.parametrize(("batch", "width", "depth"), [(64, "256", 8), (300, "128", 8), (50, "300-20", 5)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_memory_of_a_cell_is_predicted(batch, width, depth, dtype):
+    cell = Cell("he_uniform", "gelu", depth, width, 0, Probe(batch=batch, dtype=dtype))
+    other = dataclasses.replace(cell, initializer="he_normal")
+    list(measure([cell]))  # compiled and imported
+    tracemalloc.start()
+    list(measure([cell, other]))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    predicted = memory(hidden_widths(width, depth), cell.probe)
+    assert 0.5 * predicted < peak < predicted

@@ -23,6 +23,7 @@ SATURATION = 0.05
 COSINE_EXAMPLES = 64
 """Cosines are taken over the pairs of the first so many examples."""
 
+Part = Literal["h", "z", "weights", "backward"]
 Kind = Literal["float", "count", "counts"]
 Value = float | int | NDArray[np.uint32]
 """A float or count that is not defined is NaN or −1, and null in the files."""
@@ -77,6 +78,11 @@ class Activity:
     derivative: Array | None = None
     weights: Array | None = None
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What can be measured here: the input has been through no weights."""
+        return ("h",) if self.z is None else ("h", "z", "weights")
+
 
 @dataclass(frozen=True)
 class Sensitivity:
@@ -85,6 +91,7 @@ class Sensitivity:
     inputs: Inputs
     g: Array
     delta: Array
+    parts: tuple[Part, ...] = ("backward",)
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class Diagnostic:
     """One measurement. ``of`` says which part of a layer it needs; where that is missing, so is it."""
 
     columns: tuple[Column, ...]
-    of: Literal["h", "z", "weights", "backward"]
+    of: Part
     measure: Callable[[Any], tuple[Value, ...]]
 
 
@@ -111,6 +118,11 @@ def centred(values: Array) -> tuple[NDArray[np.float64], Array]:
     """The mean of each row, and ``values`` without it."""
     means = statistics.row_sums(values) / values.shape[1]
     return means, values - means.astype(values.dtype)[:, np.newaxis]
+
+
+def gram_is_cheaper(batch: int, fan_in: int, fan_out: int) -> bool:
+    """Whether h hᵀ and δ δᵀ, symmetric and so half computed by BLAS, cost less than hᵀδ."""
+    return batch * (fan_in + fan_out) < 2 * fan_in * fan_out
 
 
 def _pre_activation(layer: Activity) -> tuple[Value, ...]:
@@ -183,8 +195,7 @@ def _weight_gradient(layer: Sensitivity) -> tuple[Value, ...]:
     largest = float(max(layer.delta.max(), -layer.delta.min()))
     delta, delta_exponent = scaled(layer.delta, largest)
     h, exponent = layer.inputs.scaled
-    # Both Gram matrices are symmetric, and BLAS computes half of each.
-    if batch * (fan_in + fan_out) < 2 * fan_in * fan_out:
+    if gram_is_cheaper(batch, fan_in, fan_out):
         mean, variance = _product_moments(layer.inputs, delta)
     else:
         product = statistics.moments(h.T @ delta)

@@ -107,7 +107,7 @@ class Network:
 
     @property
     def cotangent(self) -> Array:
-        """V = ∂L/∂y, shape (batch, outputs)."""
+        """The cotangent v = ∂L/∂y, shape (batch, outputs)."""
         return cotangent(self.probe, self.draws)
 
     def parameters(self, index: int, inputs: Array) -> tuple[Array, Array | None]:
@@ -154,13 +154,7 @@ def _empty_table(depth: int, histograms: bool) -> Table:
 def _record(table: Table, row: int, layer: Activity | Sensitivity) -> None:
     """Take every measurement that ``layer`` allows, into ``row``."""
     for diagnostic in DIAGNOSTICS:
-        if diagnostic.columns[0].name not in table or not _has(layer, diagnostic.of):
+        if diagnostic.columns[0].name not in table or diagnostic.of not in layer.parts:
             continue
         for column, value in zip(diagnostic.columns, diagnostic.measure(layer), strict=True):
             table[column.name][row] = value
-
-
-def _has(layer: Activity | Sensitivity, part: str) -> bool:
-    if isinstance(layer, Sensitivity):
-        return part == "backward"
-    return part == "h" or (part != "backward" and layer.z is not None)

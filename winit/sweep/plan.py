@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from winit.network.cells import Cell, Probe, cell_id, hidden_widths, input_width, is_constant
+from winit.network.diagnostics import gram_is_cheaper
 from winit.sweep.config import Config
 from winit.sweep.schema import PLAN
 
@@ -19,6 +20,8 @@ from winit.sweep.schema import PLAN
 _FLOPS_PER_SECOND = 1.0e11
 _SECONDS_PER_ENTRY = 8.0e-9  # activation and statistics, per entry of a layer and pass
 _SECONDS_PER_LAYER = 1.0e-4  # calls, per layer and pass
+
+_PASSING_ARRAYS = 6  # at most so many arrays of a layer's size live at once besides what is kept
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -55,22 +58,24 @@ def backward_cost(widths: tuple[int, ...], probe: Probe) -> Cost:
     fans = _fans(widths, probe)
     flops = 2.0 * batch * widths[-1] * probe.outputs
     flops += sum(2.0 * batch * fan_in * fan_out for fan_in, fan_out in fans[1:])
-    flops += sum(
-        min(2.0 * batch * fan_in * fan_out, float(batch) ** 2 * (fan_in + fan_out))
-        for fan_in, fan_out in fans
-    )
+    for fan_in, fan_out in fans:
+        grams = gram_is_cheaper(batch, fan_in, fan_out)
+        flops += float(batch) ** 2 * (fan_in + fan_out) if grams else 2.0 * batch * fan_in * fan_out
     return Cost(flops, float(batch * sum(widths)), len(widths))
 
 
 def memory(widths: tuple[int, ...], probe: Probe) -> float:
     """Bytes of the largest working set: the draws, the weights, and what the backward pass needs."""
     fans = _fans(widths, probe)
-    item = np.dtype(probe.dtype).itemsize
+    batch, item = probe.batch, np.dtype(probe.dtype).itemsize
     weights = sum(fan_in * fan_out for fan_in, fan_out in fans)
-    units = sum(fan_in for fan_in, _ in fans) + sum(widths)
-    gram = 2 * len(widths) * probe.batch**2 if probe.batch < max(widths) else 0
-    # The standard draws are float32, and a block may hold two distributions of them.
-    return float(weights * (item + 8) + (probe.batch * (units + 6 * max(widths)) + gram) * item)
+    entries = batch * (fans[0][0] + 2 * sum(widths))  # h and φ'(z) of every layer
+    for fan_in, fan_out in fans:
+        if gram_is_cheaper(batch, fan_in, fan_out):
+            entries += batch * (fan_in + batch)  # the centred h, and its Gram matrix
+    passing = _PASSING_ARRAYS * max(n for a, b in fans for n in (batch * a, batch * b, a * b))
+    # The standard draws are float32, and a block may hold those of two distributions.
+    return float((weights + entries + passing) * item + 2 * weights * 4)
 
 
 def _fans(widths: tuple[int, ...], probe: Probe) -> list[tuple[int, int]]:

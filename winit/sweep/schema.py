@@ -4,13 +4,12 @@
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from winit.network.cells import Probe, hidden_widths, input_width
+from winit.network.cells import hidden_widths, input_width
 from winit.network.diagnostics import COLUMNS, Column
 from winit.network.kernel import Measured
 
@@ -142,13 +141,11 @@ def layer_rows(measured: Sequence[Measured]) -> pa.Table:
     cells = [m.cell for m in measured]
     rows = [cell.depth + 1 for cell in cells]
     columns: dict[str, pa.Array] = {}
-    identity = identity_columns(
-        [(c.initializer, c.activation, c.depth, c.width, c.seed, c.probe, c.id) for c in cells]
-    )
     repeat = pa.array(np.repeat(np.arange(len(cells)), rows))
-    for name, values in identity.items():
-        if name in LAYERS.names:
-            columns[name] = values.take(repeat)
+    for name in ("cell_id", *CELL_KEYS, *PROBE_KEYS):
+        source = "id" if name == "cell_id" else name
+        values = [getattr(cell.probe if name in PROBE_KEYS else cell, source) for cell in cells]
+        columns[name] = _array(values, LAYERS.field(name).type).take(repeat)
     fan_out = [_units(m) for m in measured]
     columns["layer"] = pa.array(np.concatenate([np.arange(n) for n in rows]), pa.int32())
     columns["fan_in"] = pa.array([n for units in fan_out for n in (None, *units[:-1])], pa.int32())
@@ -156,22 +153,6 @@ def layer_rows(measured: Sequence[Measured]) -> pa.Table:
     for column in COLUMNS:
         columns[column.name] = _column(column, measured, sum(rows))
     return pa.table([columns[name] for name in LAYERS.names], schema=LAYERS)
-
-
-def identity_columns(
-    cells: Sequence[tuple[str, str, int, str, int, Probe, str]],
-) -> dict[str, pa.Array]:
-    """Columns of (initializer, activation, depth, width, seed, probe, id), in the types of ``PLAN``."""
-    initializer, activation, depth, width, seed, probe, ids = zip(*cells, strict=True)
-    values: Mapping[str, Iterable[object]] = {
-        "cell_id": ids,
-        "initializer": initializer,
-        "activation": activation,
-        "depth": depth,
-        "width": width,
-        "seed": seed,
-    } | {field.name: [getattr(p, field.name) for p in probe] for field in fields(Probe)}
-    return {name: _array(column, PLAN.field(name).type) for name, column in values.items()}
 
 
 def _array(values: Iterable[object], type_: pa.DataType) -> pa.Array:
