@@ -16,16 +16,10 @@ _THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
-
-
 # A layer's arrays are some megabytes: let the C library keep them for the next layer, instead of handing
 # them back to the system and having every page zeroed again. (glibc's names; others ignore them.)
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
-
-
 _WORKER_ENVIRONMENT = dict.fromkeys(_THREAD_VARIABLES, "1") | _KEEP_MEMORY
-
-
 _DASK_SETTINGS = {
     "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
     # A task whose worker died twice is given back; the engine then finds the cell whose fault it is.

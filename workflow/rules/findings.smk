@@ -9,7 +9,7 @@ rule summarize:
         summary=f"{RESULTS}/summary.parquet",
         tables=multiext(f"{RESULTS}/tables/", "summary.csv", "summary.md", "notes.md"),
     shell:
-        "winit summarize --results {RESULTS}"
+        "winit summarize --results {RESULTS:q}"
 
 
 rule plot:
@@ -19,7 +19,7 @@ rule plot:
     output:
         directory(f"{RESULTS}/figures"),
     shell:
-        "winit plot --results {RESULTS}"
+        "winit plot --results {RESULTS:q}"
 
 
 rule report:
@@ -30,7 +30,7 @@ rule report:
     output:
         f"{RESULTS}/report.html",
     shell:
-        "winit report --results {RESULTS}"
+        "winit report --results {RESULTS:q}"
 
 
 rule status:
@@ -44,4 +44,4 @@ rule status:
     output:
         f"{RESULTS}/status.txt",
     shell:
-        "winit status --config {input.config} | tee {output}"
+        "winit status --config {input.config:q} | tee {output:q}"

@@ -16,7 +16,7 @@ rule canonical_config:
     params:
         text=json.dumps(SETTINGS.model_dump(mode="json")),
     shell:
-        "winit config --json {params.text:q} --output {output}"
+        "winit config --json {params.text:q} --output {output:q}"
 
 
 rule plan:
@@ -28,7 +28,7 @@ rule plan:
         shards=len(gather.shards("{scatteritem}")),
         kernel=KERNEL_VERSION,
     shell:
-        "winit plan --config {input.config} --shards {params.shards}"
+        "winit plan --config {input.config:q} --shards {params.shards}"
 
 
 rule sweep:
@@ -41,7 +41,7 @@ rule sweep:
         f"{RESULTS}/shards/{{scatteritem}}.json",
     threads: 1_000_000  # scaled down to all cores there are
     shell:
-        "winit sweep --config {input.config} --shard {wildcards.scatteritem} --threads {threads}"
+        "winit sweep --config {input.config:q} --shard {wildcards.scatteritem} --threads {threads}"
 
 
 rule collect:
@@ -53,4 +53,4 @@ rule collect:
         layers=directory(f"{RESULTS}/layers"),
         cells=f"{RESULTS}/cells.parquet",
     shell:
-        "winit collect --config {input.config}"
+        "winit collect --config {input.config:q}"
