@@ -56,9 +56,11 @@ def test_a_plan_of_another_number_of_shards_is_refused(tmp_path):
 def test_simulate_shows_a_row_for_each_layer():
     result = run("simulate", "he_normal", "relu", "--depth", "3", "--width", "20", "--batch", "10")
     assert result.exit_code == 0
-    assert [
-        line.split("│")[1].strip() for line in result.output.splitlines() if line.startswith("│")
-    ] == list("0123")
+    lines = result.output.splitlines()
+    rows = [line.split() for line in lines[-4:]]
+    assert [row[0] for row in rows] == list("0123")
+    assert {len(row) for row in rows} == {9}
+    assert max(map(len, lines)) <= 80
 
 
 def test_simulate_refuses_what_a_config_would_refuse():

@@ -10,8 +10,6 @@ import click
 from winit.errors import WinitError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from winit.sweep.config import Config
     from winit.sweep.layout import Results
 
@@ -40,6 +38,19 @@ def main(debug: bool) -> None:
 
     The whole job is `snakemake --cores all`; the commands are its steps, and ways to look at results.
     """
+
+
+_SHOWN = (
+    "layer",
+    "z_std",
+    "h_mean",
+    "h_std",
+    "saturated_fraction",
+    "distinct_units",
+    "cosine_mean",
+    "g_std",
+    "weight_grad_norm",
+)
 
 
 def _config_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -212,10 +223,11 @@ def query(sql: str, folder: Path) -> None:
 def simulate(initializer: str, activation: str, depth: int, width: str, seed: int, batch: int) -> None:
     """Compute one cell, now, and show what each layer did."""
     from winit.api import simulate as simulate_cell
+    from winit.findings import tables
 
     rows = simulate_cell(initializer, activation, depth, width, seed, batch=batch, histograms=False)
-    columns = ("layer", "z_std", "h_mean", "h_std", "saturated_fraction", "distinct_units")
-    _show(rows.select([*columns, "cosine_mean", "g_std", "weight_grad_norm"]))
+    shown = rows.select(_SHOWN)
+    click.echo(tables.text(_SHOWN, [tuple(row.values()) for row in shown.to_pylist()]))
 
 
 @main.command(epilog="Example: winit initializers")
@@ -249,18 +261,4 @@ def _catalogue(entries: list[tuple[str, Callable[..., Any], str, str]]) -> None:
             for key, parameter in arguments_of(function).parameters.items()
         )
         table.add_row(name, arguments, formula, source)
-    Console().print(table)
-
-
-def _show(rows: "pa.Table") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*rows.column_names)
-    for row in rows.to_pylist():
-        shown = (
-            "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-            for value in row.values()
-        )
-        table.add_row(*shown)
     Console().print(table)

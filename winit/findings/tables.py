@@ -21,6 +21,13 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return tabulate(shown, header, tablefmt="github", disable_numparse=True) + "\n"
 
 
+def text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """The same for a terminal; long names stand on several lines."""
+    shown = [[_cell(value) for value in row] for row in rows]
+    names = [name.replace("_", "\n") for name in header]
+    return tabulate(shown, names, tablefmt="simple", disable_numparse=True, stralign="right")
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "–"
