@@ -59,7 +59,7 @@ def test_simulate_shows_a_row_for_each_layer():
     lines = result.output.splitlines()
     rows = [line.split() for line in lines[-4:]]
     assert [row[0] for row in rows] == list("0123")
-    assert {len(row) for row in rows} == {9}
+    assert {len(row) for row in rows} == {8}
     assert max(map(len, lines)) <= 80
 
 

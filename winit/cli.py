@@ -49,7 +49,6 @@ _SHOWN = (
     "distinct_units",
     "cosine_mean",
     "g_std",
-    "weight_grad_norm",
 )
 
 

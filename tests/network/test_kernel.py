@@ -127,6 +127,11 @@ def test_values_that_overflow_are_counted_and_raise_nothing():
     assert table["nonfinite_fraction"][-1] > 0
     assert np.isnan(table["h_mean"][-1])
     assert table["distinct_units"][-1] == -1
+    # The gradient meets NaN on its way, and is not taken for one that is equal everywhere.
+    for name in ("g_std", "derivative_mean", "saturated_fraction", "weight_grad_mean", "weight_grad_norm"):
+        assert np.isnan(table[name][-2]), name
+    assert (table["distinct_errors"] == -1).all()
+    assert table["dead_units"][-1] == -1
     assert table["h_magnitude"][-1][-1] > 0
 
 
@@ -165,3 +170,11 @@ def test_small_gradients_cost_no_more_than_others_and_keep_their_size():
     ordinary = exact > 1e-36
     assert g[ordinary] == pytest.approx(exact[ordinary], rel=1e-3)
     assert (g[~ordinary][1:] < 1e-36).all()
+
+
+@pytest.mark.parametrize("std", [0.01, 1.0])
+def test_float64_networks_beyond_the_range_of_squares_are_measured(std):
+    cell = Cell(f"normal(std={std})", "identity", 190, "64", 0, Probe(batch=8, dtype="float64"))
+    table = measured(cell)[cell]
+    growth = np.diff(np.log10(table["h_std"]))
+    assert growth == pytest.approx(np.log10(std * 8), abs=0.15)

@@ -1,5 +1,6 @@
 """Each compiled reduction against plain NumPy, at ordinary and at odd values."""
 
+import numba
 import numpy as np
 import pytest
 import reference
@@ -27,11 +28,11 @@ def matrices(dtype, **kwargs):
 def test_moments_are_those_of_numpy(dtype, data):
     values = data.draw(matrices(dtype, min_value=-(2.0**60), max_value=2.0**60))
     found = statistics.moments(values)
-    exact = values.astype(np.float64)
-    size = np.abs(exact).max()
-    assert found.mean == pytest.approx(exact.mean(), abs=1e-12 * size)
-    assert found.std == pytest.approx(exact.std(), abs=1e-7 * size)
-    assert found.second == pytest.approx((exact**2).mean(), rel=1e-9)
+    exact = values.astype(np.longdouble)  # whose squares neither over- nor underflow
+    size = float(np.abs(exact).max())
+    assert found.mean == pytest.approx(float(exact.mean()), abs=1e-12 * size)
+    assert found.std == pytest.approx(float(exact.std()), abs=1e-7 * size)
+    assert found.second == pytest.approx(float((exact**2).mean()), rel=1e-9)
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-20, -3e10])
@@ -89,12 +90,25 @@ def test_a_power_of_ten_begins_its_decade(dtype):
         assert slots == [k + 32, k + 31]
 
 
+@pytest.mark.parametrize("size", [1e-320, 1e-200, 1e-150, 1e150, 1e160, 1e300])
+def test_moments_of_float64_hold_over_its_whole_range(size):
+    values = np.random.default_rng(0).normal(size=(40, 50)) * 0.5
+    found = statistics.moments(values * size)
+    digits = 1e-9 if size > 1e-300 else 1e-2  # subnormals have few
+    assert found.mean == pytest.approx(values.mean() * size, rel=digits, abs=0)
+    assert found.std == pytest.approx(values.std() * size, rel=digits, abs=0)
+    if 1e-160 < size < 1e160:
+        assert found.second == pytest.approx((values**2).mean() * size * size, rel=1e-9, abs=0)
+    assert (found.second == np.inf) == (size >= 1e160)
+
+
 def test_derivatives_are_counted():
     derivative = np.array([[0, 1, 0.01], [0, 0.5, 0]], np.float32)
     found = statistics.derivative_statistics(derivative, 0.05)
     assert found.mean == pytest.approx(1.51 / 6)
     assert found.second == pytest.approx((1 + 0.25 + 1e-4) / 6)
-    assert (found.below, found.dead) == (4, 1)
+    assert found.below == pytest.approx(4 / 6)
+    assert found.dead == 1
 
 
 @given(
@@ -140,3 +154,26 @@ def test_row_sums_and_inner_product_are_exact_in_float64():
     wide = left.astype(np.float64)
     assert statistics.row_sums(left) == pytest.approx(wide.sum(axis=1), rel=1e-12)
     assert statistics.inner_product(left, right) == pytest.approx((wide * right).sum(), rel=1e-12)
+
+
+def test_sparse_columns_that_are_equal_in_their_first_examples_are_told_apart():
+    columns = np.zeros((400, 600), np.float32)
+    columns[np.random.default_rng(0).integers(50, 400, 600), np.arange(600)] = 1
+    assert statistics.distinct_columns(columns) == reference.distinct(columns.astype(np.float64))
+
+
+def test_columns_near_the_largest_float_are_compared():
+    columns = np.random.default_rng(0).uniform(-1, 1, size=(50, 20)) * 1.7e308
+    assert statistics.distinct_columns(np.hstack([columns, columns])) == 20
+
+
+def test_the_statistics_run_where_nothing_can_be_cached(monkeypatch):
+    compiler = numba.njit
+
+    def without_a_place(*arguments, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available for file")
+        return compiler(*arguments, **options)
+
+    monkeypatch.setattr(numba, "njit", without_a_place)
+    assert statistics._compiled()(lambda x: x + 1)(2) == 3

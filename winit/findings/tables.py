@@ -22,13 +22,13 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """The same for a terminal; long names stand on several lines."""
-    shown = [[_cell(value) for value in row] for row in rows]
+    """Three digits, for a terminal; long names stand on several lines."""
+    shown = [[_cell(value, 3) for value in row] for row in rows]
     names = [name.replace("_", "\n") for name in header]
     return tabulate(shown, names, tablefmt="simple", disable_numparse=True, stralign="right")
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, digits: int = 4) -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

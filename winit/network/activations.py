@@ -94,9 +94,10 @@ def leaky_relu(z: Array, negative_slope: float = 0.01) -> Pair:
 
 
 def elu(z: Array, alpha: float = 1.0) -> Pair:
-    below = alpha * np.expm1(np.minimum(z, 0))
+    below = np.minimum(z, 0)
     positive = z > 0
-    return np.where(positive, z, below), np.where(positive, z.dtype.type(1), below + alpha)
+    h = np.where(positive, z, alpha * np.expm1(below))
+    return h, np.where(positive, z.dtype.type(1), alpha * np.exp(below))
 
 
 # Klambauer et al. 2017, eq. 14: the fixed point (mean 0, variance 1) of the map of moments.

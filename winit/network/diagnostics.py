@@ -108,7 +108,7 @@ def scaled(values: Array, largest: float) -> tuple[Array, int]:
 
     e is 0 wherever the values are of ordinary size; multiplying by a power of two is exact.
     """
-    exponent = int(np.frexp(largest)[1]) if np.isfinite(largest) else 0
+    exponent = int(np.frexp(largest)[1])
     if abs(exponent) <= 30:
         return values, 0
     return np.ldexp(values, -exponent), exponent
@@ -149,7 +149,7 @@ def _derivative(layer: Activity) -> tuple[Value, ...]:
     assert layer.derivative is not None
     threshold = SATURATION * layer.activation.largest_derivative
     of_d = statistics.derivative_statistics(layer.derivative, threshold)
-    return of_d.mean, of_d.second, of_d.below / layer.derivative.size, of_d.dead
+    return of_d.mean, of_d.second, of_d.below, of_d.dead
 
 
 def _distinct_units(layer: Activity) -> tuple[Value, ...]:
@@ -193,6 +193,8 @@ def _weight_gradient(layer: Sensitivity) -> tuple[Value, ...]:
     batch, fan_in = layer.inputs.h.shape
     fan_out = layer.delta.shape[1]
     largest = float(max(layer.delta.max(), -layer.delta.min()))
+    if not np.isfinite(largest + layer.inputs.largest):
+        return np.nan, np.nan, np.nan
     delta, delta_exponent = scaled(layer.delta, largest)
     h, exponent = layer.inputs.scaled
     if gram_is_cheaper(batch, fan_in, fan_out):

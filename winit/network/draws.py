@@ -56,7 +56,7 @@ class Draws:
         key = (distribution, purpose, layer, shape)
         if key not in self._kept:
             drawn = (
-                _orthogonal(self.standard("normal", purpose, layer, shape))
+                _orthogonal(_normal(self.generator(purpose, layer), shape))
                 if distribution == "orthogonal"
                 else _SAMPLERS[distribution](self.generator(purpose, layer, distribution), shape)
             )

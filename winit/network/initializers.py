@@ -95,6 +95,11 @@ class Initializer:
         made = self.entry.make(layer, **dict(self.arguments))
         return made if isinstance(made, Law) else None
 
+    @property
+    def is_iid(self) -> bool:
+        """Whether the weights of a layer are independent and identically distributed."""
+        return self.law(_trial_layer()) is not None
+
     def weights(self, layer: Layer) -> Array:
         """W of ``layer``, shape (fan_in, fan_out), in the layer's dtype."""
         made = self.entry.make(layer, **dict(self.arguments))
@@ -215,5 +220,9 @@ def initializer(label: str) -> Initializer:
     """
     found = Initializer(*labels.resolve("initializer", label, INITIALIZERS, lambda entry: entry.make))
     # Values out of range show themselves now, on a small layer, before anything runs.
-    found.law(Layer(3, 2, 1, 1, activation("identity"), Draws(0), np.dtype(np.float32)))
+    found.law(_trial_layer())
     return found
+
+
+def _trial_layer() -> Layer:
+    return Layer(3, 2, 1, 1, activation("identity"), Draws(0), np.dtype(np.float32))

@@ -1,5 +1,7 @@
 """What is pushed through the networks: the examples x, and the cotangent at the output."""
 
+from functools import cache
+
 import numpy as np
 
 from winit.network.cells import Probe
@@ -25,6 +27,7 @@ def examples(probe: Probe, width: int, draws: Draws) -> Array:
     return x.astype(probe.dtype, copy=False)
 
 
+@cache
 def digits() -> Array:
     """The 1797 images of 8 × 8 pixels, shape (1797, 64), standardized as a whole."""
     from sklearn.datasets import load_digits

@@ -59,6 +59,8 @@ def forward(x: Array, parameters: Parameters, activation: Activation, depth: int
         if bias is not None:
             z += bias
         h, derivative = activation(z)
+        if np.isnan(z.min()):  # a kinked φ' compares, and every comparison with NaN is false
+            derivative[np.isnan(z)] = np.nan
         yield Forward(inputs, weights, z, h, derivative)
 
 

@@ -5,8 +5,9 @@ temporaries. Sums may be reordered by the compiler (it vectorises them), always 
 one kind of processor.
 """
 
+from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -25,6 +26,18 @@ MAGNITUDE_SLOTS = 4 + MAGNITUDE_DECADES[1] - MAGNITUDE_DECADES[0]
 """zero, below 1e-30, the decades [10^k, 10^(k+1)), 1e30 and above, not finite"""
 
 
+def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``numba.njit``, kept on the disk for the next process where there is a place to keep it."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # neither this folder nor the user's cache can be written
+            return numba.njit(**options)(function)
+
+    return decorate
+
+
 class Moments(NamedTuple):
     """Mean, standard deviation and mean square, all NaN where an entry is not finite."""
 
@@ -36,6 +49,27 @@ class Moments(NamedTuple):
 def moments(values: Array) -> Moments:
     """The moments of all entries of a contiguous array."""
     flat = values.reshape(-1)
+    found = _ordinary_moments(flat)
+    if flat.dtype == np.float32 or (np.isfinite(found.std) and found.second > _LEAST_SECOND):
+        return found
+    # Squares of float64 over- or underflow where the values do not: take them in the middle range.
+    largest = max(flat.max(), -flat.min())
+    if not np.isfinite(largest):
+        return Moments(np.nan, np.nan, np.nan)
+    exponent = int(np.frexp(largest)[1])
+    mean, std, second = _ordinary_moments(np.ldexp(flat, -exponent))
+    with np.errstate(over="ignore", under="ignore"):
+        return Moments(
+            float(np.ldexp(mean, exponent)),
+            float(np.ldexp(std, exponent)),
+            float(np.ldexp(second, 2 * exponent)),
+        )
+
+
+_LEAST_SECOND = 1e-250  # below it, squares of float64 begin to lose digits to underflow
+
+
+def _ordinary_moments(flat: Array) -> Moments:
     # Sums of (x - first) keep all digits where the entries are nearly equal, and give a std of
     # exactly 0 where they are equal.
     shift = float(flat[0])
@@ -44,10 +78,10 @@ def moments(values: Array) -> Moments:
     variance = max(square / flat.size - mean * mean, 0.0)
     if not np.isfinite(mean):
         return Moments(np.nan, np.nan, np.nan)
-    return Moments(shift + mean, float(np.sqrt(variance)), variance + (shift + mean) ** 2)
+    return Moments(shift + mean, float(np.sqrt(variance)), variance + (shift + mean) * (shift + mean))
 
 
-@numba.njit(cache=True, fastmath=_VECTORIZE)
+@_compiled(fastmath=_VECTORIZE)
 def _shifted_sums(flat, shift):
     total = 0.0
     square = 0.0
@@ -63,22 +97,24 @@ class DerivativeStatistics(NamedTuple):
 
     mean: float
     second: float
-    below: int
-    """entries with |φ'| below the threshold"""
+    below: float
+    """share of entries with |φ'| below the threshold"""
     dead: int
     """units with φ' = 0 over the whole batch"""
 
 
 def derivative_statistics(derivative: Array, threshold: float) -> DerivativeStatistics:
-    """Statistics of a contiguous φ'(z), shape (batch, units)."""
+    """Statistics of a contiguous φ'(z), shape (batch, units); NaN and −1 where it is not finite."""
     batch, units = derivative.shape
     alive = np.zeros(units, np.bool_)
     total, square, below = _derivative_sums(derivative, derivative.dtype.type(threshold), alive)
     size = batch * units
-    return DerivativeStatistics(total / size, square / size, below, units - int(alive.sum()))
+    if not np.isfinite(total):
+        return DerivativeStatistics(np.nan, np.nan, np.nan, -1)
+    return DerivativeStatistics(total / size, square / size, below / size, units - int(alive.sum()))
 
 
-@numba.njit(cache=True, fastmath=_VECTORIZE)
+@_compiled(fastmath=_VECTORIZE)
 def _derivative_sums(derivative, threshold, alive):
     total = 0.0
     square = 0.0
@@ -95,7 +131,7 @@ def _derivative_sums(derivative, threshold, alive):
     return total, square, below
 
 
-@numba.njit(cache=True, fastmath=_VECTORIZE)
+@_compiled(fastmath=_VECTORIZE)
 def row_sums(values):
     """The sum over each row, float64, shape (rows,)."""
     rows, columns = values.shape
@@ -108,7 +144,7 @@ def row_sums(values):
     return sums
 
 
-@numba.njit(cache=True, fastmath=_VECTORIZE)
+@_compiled(fastmath=_VECTORIZE)
 def inner_product(left, right):
     """Σ left · right over all entries of two contiguous arrays of one shape."""
     total = 0.0
@@ -123,7 +159,8 @@ def histogram(values: Array, low: float, high: float) -> NDArray[np.uint32]:
     """Counts of 30 equal bins over [low, high], with underflow before and overflow behind.
 
     Shape (32,). A bin holds its lower edge, the last one both, as in ``numpy.histogram``; NaN is
-    in no bin.
+    in no bin. (A float64 within its last digits of an edge other than 0 and the ends may be counted
+    on the other side.)
     """
     flat = values.reshape(-1)
     if np.isnan(flat.min()):
@@ -140,7 +177,7 @@ def histogram_edges(low: float, high: float) -> NDArray[np.float64]:
     return np.linspace(low, high, HISTOGRAM_BINS + 1)
 
 
-@numba.njit(cache=True, fastmath={"nnan"})
+@_compiled(fastmath={"nnan"})
 def _histogram(flat, high, scale, fraction, first, counts):
     # In float64 the place of a float32 is exact to far less than its distance from an edge that it is
     # not on, so it needs no comparison with the edges; zero, to which values come as near as they
@@ -173,7 +210,7 @@ def magnitude_histogram(values: Array) -> NDArray[np.uint32]:
     return counts.sum(axis=0, dtype=np.uint32)
 
 
-@numba.njit(cache=True)
+@_compiled()
 def _magnitudes(bits, magnitude, shift, base, edge, counts):
     for i in range(bits.size):
         value = bits[i] & magnitude
@@ -210,34 +247,40 @@ def _decades(dtype: np.dtype[np.floating]) -> tuple[NDArray[np.int64], NDArray[n
 def distinct_columns(values: Array, tolerance: float = 1e-6) -> int:
     """How many different columns a finite array of shape (batch, units) has.
 
-    Two columns are one where they differ nowhere by more than ``tolerance`` times the larger of
-    their largest magnitudes.
+    Two columns are one where they differ nowhere by more than ``tolerance`` times the larger of their
+    largest magnitudes. (Of a chain whose neighbours are one and whose ends are two, the count
+    depends on the order.)
     """
     batch, units = values.shape
-    # Equal columns have nearly equal projections, so only neighbours among the sorted projections
-    # need to be compared in full: a few in a random layer, all of them in a symmetric one.
-    rows = values[: min(batch, 32)]
-    projection = _projection(rows)
     largest = float(max(values.max(), -values.min()))
-    slack = 2 * len(rows) * tolerance * largest
-    order = np.argsort(projection, kind="stable")
-    near = np.diff(projection[order]) <= slack
-    count = int(units - near.sum())  # runs of neighbours, each at least one column
-    for run in _runs(order, near):
-        columns = np.ascontiguousarray(values[:, run].T)
-        scales = np.maximum(columns.max(axis=1), -columns.min(axis=1)).astype(np.float64)
-        count += _representatives(columns, scales, tolerance) - 1
+    if largest > _HUGE:  # so that sums and differences stay finite
+        values = np.ldexp(values, -64)
+        largest = float(np.ldexp(largest, -64))
+    # Equal columns have nearly equal projections, so only neighbours among the sorted projections
+    # need to be compared in full. A few rows tell the columns of a random layer apart; all rows tell
+    # sparse ones apart that are equal in these; what is left are mostly columns that are equal.
+    count = units
+    some = min(batch, 32)
+    for run in _runs(_projection(values[:some]), 2 * some * tolerance * largest):
+        columns = np.ascontiguousarray(values[:, run])
+        for same in _runs(_projection(columns), 2 * batch * tolerance * largest):
+            rows = np.ascontiguousarray(columns[:, same].T)
+            scales = np.maximum(rows.max(axis=1), -rows.min(axis=1)).astype(np.float64)
+            count += _representatives(rows, scales, tolerance) - len(same)
     return count
 
 
-def _runs(order: NDArray[np.intp], near: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
-    """The runs of two or more columns, in sorted order, that ``near`` ties together."""
-    starts = np.flatnonzero(near & ~np.concatenate(([False], near[:-1])))
-    ends = np.flatnonzero(near & ~np.concatenate((near[1:], [False])))
-    return [order[start : end + 2] for start, end in zip(starts, ends, strict=True)]
+_HUGE = 2.0**900
 
 
-@numba.njit(cache=True)
+def _runs(projection: NDArray[np.float64], slack: float) -> list[NDArray[np.intp]]:
+    """The runs of two or more columns whose sorted projections are no further apart than ``slack``."""
+    order = np.argsort(projection, kind="stable")
+    gaps = np.flatnonzero(np.diff(projection[order]) > slack) + 1
+    return [run for run in np.split(order, gaps) if len(run) > 1]
+
+
+@_compiled()
 def _projection(rows):
     """A fixed combination of the rows with weights in [−1, 1]."""
     sums = np.zeros(rows.shape[1])
@@ -248,7 +291,7 @@ def _projection(rows):
     return sums
 
 
-@numba.njit(cache=True)
+@_compiled()
 def _representatives(columns, scales, tolerance):
     """How many rows of ``columns`` (units, batch) differ from every earlier one that was counted."""
     units, batch = columns.shape

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from winit.network.cells import Cell, Probe, cell_id, hidden_widths, input_width, is_constant
 from winit.network.diagnostics import gram_is_cheaper
+from winit.network.initializers import initializer
 from winit.sweep.config import Config
 from winit.sweep.schema import PLAN
 
@@ -22,6 +23,7 @@ _SECONDS_PER_ENTRY = 8.0e-9  # activation and statistics, per entry of a layer a
 _SECONDS_PER_LAYER = 1.0e-4  # calls, per layer and pass
 
 _PASSING_ARRAYS = 6  # at most so many arrays of a layer's size live at once besides what is kept
+_QR_ARRAYS = 4  # the matrix in float64, Q, R, and what LAPACK works in
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -64,8 +66,11 @@ def backward_cost(widths: tuple[int, ...], probe: Probe) -> Cost:
     return Cost(flops, float(batch * sum(widths)), len(widths))
 
 
-def memory(widths: tuple[int, ...], probe: Probe) -> float:
-    """Bytes of the largest working set: the draws, the weights, and what the backward pass needs."""
+def memory(widths: tuple[int, ...], probe: Probe, *, iid: bool = True) -> float:
+    """Bytes of the largest working set: the draws, the weights, and what the backward pass needs.
+
+    Weights that are not i.i.d. (``iid`` false) are decompositions, made and kept in float64.
+    """
     fans = _fans(widths, probe)
     batch, item = probe.batch, np.dtype(probe.dtype).itemsize
     weights = sum(fan_in * fan_out for fan_in, fan_out in fans)
@@ -75,7 +80,10 @@ def memory(widths: tuple[int, ...], probe: Probe) -> float:
             entries += batch * (fan_in + batch)  # the centred h, and its Gram matrix
     passing = _PASSING_ARRAYS * max(n for a, b in fans for n in (batch * a, batch * b, a * b))
     # The standard draws are float32, and a block may hold those of two distributions.
-    return float((weights + entries + passing) * item + 2 * weights * 4)
+    draws = 2 * weights * 4
+    if not iid:
+        draws += (weights + _QR_ARRAYS * max(fan_in * fan_out for fan_in, fan_out in fans)) * 8
+    return float((weights + entries + passing) * item + draws)
 
 
 def _fans(widths: tuple[int, ...], probe: Probe) -> list[tuple[int, int]]:
@@ -190,18 +198,20 @@ class _Costs:
 
     def __init__(self, grid: _Grid) -> None:
         codes, levels = grid.codes, grid.levels
-        shape = tuple(len(levels[axis]) for axis in ("probe", "width", "depth"))
-        kinds = np.ravel_multi_index((codes["probe"], codes["width"], codes["depth"]), shape)
+        iid = np.array([initializer(label).is_iid for label in levels["initializer"]])
+        shape = (*(len(levels[axis]) for axis in ("probe", "width", "depth")), 2)
+        places = (*(codes[axis] for axis in ("probe", "width", "depth")), iid[codes["initializer"]])
+        kinds = np.ravel_multi_index(places, shape)
         distinct, of_cell = np.unique(kinds, return_inverse=True)
         table = np.zeros((len(distinct), 4))
         for row, kind in enumerate(distinct):
-            probe_code, width_code, depth_code = np.unravel_index(kind, shape)
+            probe_code, width_code, depth_code, is_iid = np.unravel_index(kind, shape)
             probe = levels["probe"][probe_code]
             widths = hidden_widths(levels["width"][width_code], levels["depth"][depth_code])
             ahead, back = forward_cost(widths, probe), backward_cost(widths, probe)
             table[row] = (
                 ahead.flops + back.flops,
-                memory(widths, probe),
+                memory(widths, probe, iid=bool(is_iid)),
                 ahead.seconds,
                 back.seconds,
             )
