@@ -13,3 +13,5 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/status.txt",
+        # Where cells failed the shards are taken away again: asked for here, they are swept anew.
+        gather.shards(f"{RESULTS}/shards/{{scatteritem}}.json"),

@@ -44,6 +44,6 @@ def make_results(folder, config):
     for cells in blocks(plan):
         done = compute(cells)
         store.write(done.rows, done.records, done.packages)
-    collect(plan, store, folder, config.thresholds)
+    collect(results, config.thresholds)
     (folder / "config.yaml").write_text(config.to_yaml())
     return results

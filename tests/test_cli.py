@@ -22,35 +22,67 @@ def test_every_command_has_help_with_an_example(name):
     assert main.commands[name].help
 
 
-def test_plan_then_status(tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump(TINY | {"results": str(tmp_path / "results")}))
-    missing = run("status", "--config", str(config))
+@pytest.fixture
+def config(tmp_path):
+    """A config whose results go to ``tmp_path / "results"``."""
+    path = tmp_path / "config.yaml"
+    settings = {"results": str(tmp_path / "results"), "sweep": {"block_seconds": 0.001}}
+    path.write_text(yaml.safe_dump(TINY | settings))
+    return str(path)
+
+
+def test_plan_then_status(config, tmp_path):
+    missing = run("status", "--config", config)
     assert missing.exit_code == 1
-    assert "run `winit plan` first" in missing.output
-    assert "96 cells, 336 layer rows" in run("plan", "--config", str(config)).output
-    assert "0 cells done, 96 missing, 0 failed" in run("status", "--config", str(config)).output
-    early = run("collect", "--config", str(config))
+    assert "run `winit plan --write` first" in missing.output
+    assert "96 cells, 336 layer rows" in run("plan", "--config", config).output
+    assert not (tmp_path / "results").exists()  # looking costs nothing
+    assert run("plan", "--config", config, "--write").exit_code == 0
+    assert "0 cells done, 96 missing, 0 failed" in run("status", "--config", config).output
+    early = run("collect", "--config", config)
     assert early.exit_code == 1
     assert "96 of 96 planned cells are not in the store" in early.output
 
 
-@pytest.mark.parametrize("shard", ["3", "0-of-2", "3-of-2", "a-of-b"])
-def test_a_shard_that_cannot_be_is_refused(shard, tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump(TINY))
-    result = run("sweep", "--config", str(config), "--shard", shard)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("sweep", "--shard", shard) for shard in ("3", "0-of-2", "3-of-2", "a-of-b")),
+        ("sweep", "--threads", "-1"),
+        ("plan", "--shards", "0"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(arguments, config):
+    result = run(*arguments, "--config", config)
     assert result.exit_code == 2
-    assert "3-of-64" in result.output
+    assert arguments[1] in result.output
 
 
-def test_a_plan_of_another_number_of_shards_is_refused(tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump(TINY | {"results": str(tmp_path), "sweep": {"block_seconds": 1e-4}}))
-    assert run("plan", "--config", str(config), "--shards", "4").exit_code == 0
-    result = run("sweep", "--config", str(config), "--shard", "1-of-2")
+@pytest.mark.parametrize(("planned", "asked"), [("4", "1-of-2"), ("1", "1-of-3")])
+def test_a_plan_of_another_number_of_shards_is_refused(planned, asked, config):
+    assert run("plan", "--config", config, "--shards", planned, "--write").exit_code == 0
+    result = run("sweep", "--config", config, "--shard", asked)
     assert result.exit_code == 1
-    assert "winit plan --shards 2" in result.output
+    assert f"winit plan --write --shards {asked[-1]}" in result.output
+
+
+def test_a_cell_too_large_for_the_machine_is_refused_with_the_numbers(tmp_path):
+    path = tmp_path / "config.yaml"
+    grid = TINY["grids"][0] | {"width": 1_000_000, "depth": 100}
+    path.write_text(yaml.safe_dump({"grids": [grid], "results": str(tmp_path / "results")}))
+    result = run("plan", "--config", str(path), "--write")
+    assert result.exit_code == 1
+    assert "depth 100, width 1000000 and batch 1000 needs about" in result.output
+    assert not (tmp_path / "results").exists()
+    assert run("simulate", "he_normal", "relu", "--width", "1000000").exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"grids": 3}'])
+def test_a_config_that_is_none_is_refused_and_not_written(text, tmp_path):
+    output = tmp_path / "config.yaml"
+    result = run("config", "--json", text, "--output", str(output))
+    assert result.exit_code == 2
+    assert not output.exists()
 
 
 def test_simulate_shows_a_row_for_each_layer():
@@ -80,9 +112,10 @@ def test_query_and_the_python_interface_see_the_same(tmp_path):
     sql = "SELECT count(*) AS cells FROM cells"
     assert "96" in run("query", sql, "--results", str(tmp_path)).output
     assert winit.open_results(tmp_path).sql(sql).fetchall() == [(96,)]
-    refused = run("query", "SELECT * FROM nothing", "--results", str(tmp_path))
-    assert refused.exit_code == 1
-    assert "layers, cells, summary" in refused.output
+    for query in ("SELECT * FROM nothing", "SELECT error('boom')", "SELECT cast(verdict AS int) FROM cells"):
+        refused = run("query", query, "--results", str(tmp_path))
+        assert refused.exit_code == 1
+        assert "layers, cells, summary" in refused.output
 
 
 def test_simulate_gives_the_numbers_of_the_sweep(tmp_path):

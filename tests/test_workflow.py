@@ -18,9 +18,10 @@ from winit.sweep.store import Store
 ROOT = Path(__file__).parents[1]
 
 
-def snakemake(folder, *arguments):
+def snakemake(folder, *arguments, **variables):
     """Run the workflow in ``folder``, a copy of what a user has."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path} | variables
     return subprocess.run(
         ["snakemake", "--cores", "2", *arguments],
         cwd=folder,
@@ -95,7 +96,9 @@ def test_a_second_run_does_nothing(project):
 
 def test_growth_computes_the_new_cells_alone_and_shards_share_the_store(project):
     grown = json.dumps([TINY["grids"][0] | {"depth": [1, 4, 6]}])
-    run = snakemake(project, "--config", f"grids={grown}", "--set-scatter", "shards=3")
+    run = snakemake(
+        project, "--config", f"grids={grown}", "--set-scatter", "shards=3", "--", "results/cells.parquet"
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     shards = [json.loads(path.read_text()) for path in (project / "results/shards").glob("*-of-3.json")]
     assert len(shards) == 3
@@ -126,17 +129,77 @@ def test_an_error_in_the_config_reads_as_from_winit_and_starts_nothing(project, 
     assert before == sorted((path, path.stat().st_mtime_ns) for path in (project / "results").rglob("*"))
 
 
-def test_a_run_that_was_cut_off_goes_on_where_it_was(project):
-    results = project / "results"
+def part_in_use(results):
+    """A part with some cells of the grid that the project began with, and how many."""
     plan = pl.read_parquet(results / "plan.parquet").filter(pl.col("depth").is_in([1, 4]))
     index = pl.from_arrow(Store(results / "parts").index()).join(plan, "cell_id", "semi")
-    lost = index.filter(pl.col("part") == index["part"].sort()[0])
-    assert 0 < len(lost) < GRID_SIZE
-    (results / "parts" / lost["part"][0]).unlink()
+    name = index["part"].sort()[0]
+    cells = len(index.filter(pl.col("part") == name))
+    assert 0 < cells < GRID_SIZE
+    return results / "parts" / name, cells
+
+
+def computed(results):
+    (manifest,) = (results / "shards").glob("1-of-1.json")
+    return json.loads(manifest.read_text())["computed"]
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_was(project):
+    results = project / "results"
+    part, lost = part_in_use(results)
+    part.unlink()
     for name in ("shards", "layers"):
         shutil.rmtree(results / name)
-    run = snakemake(project)
+    run = snakemake(project, "results/cells.parquet")
     assert run.returncode == 0, run.stdout + run.stderr
-    (manifest,) = (results / "shards").glob("*.json")
-    done = json.loads(manifest.read_text())
-    assert (done["cells"], done["computed"]) == (GRID_SIZE, len(lost))
+    assert computed(results) == lost
+
+
+def test_a_damaged_part_is_computed_anew_by_the_next_run(project):
+    results = project / "results"
+    part, lost = part_in_use(results)
+    content = bytearray(part.read_bytes())
+    content[len(content) // 3] ^= 1
+    part.write_bytes(content)
+    again = ("results/cells.parquet", "--config", 'thresholds={"vanishing": 0.2}')
+    first = snakemake(project, *again)
+    assert first.returncode == 1
+    assert f"{lost} of {GRID_SIZE} planned cells are not in the store" in first.stderr
+    assert (results / "parts/set-aside" / part.name).exists()
+    second = snakemake(project, *again)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert computed(results) == lost
+    assert len(pl.read_parquet(results / "cells.parquet")) == GRID_SIZE
+
+
+BROKEN_ONES = """
+import pathlib
+from winit.network import initializers
+
+def ones(layer):
+    if layer.depth > 1 and pathlib.Path("broken").exists():
+        raise ArithmeticError("no ones today")
+    return initializers.Law("constant", mean=1.0)
+
+initializers.INITIALIZERS["ones"] = initializers.Entry("ones", ones, "", "")
+"""
+
+
+def test_cells_that_fail_are_named_at_the_end_and_tried_again_by_the_next_run(project, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(BROKEN_ONES)
+    (project / "broken").touch()
+    grid = TINY["grids"][0] | {"initializer": ["ones", "he_normal"], "activation": "tanh", "seed": [0]}
+    arguments = ("--config", f"grids={json.dumps([grid])}", "results=failing")
+    run = snakemake(project, *arguments, PYTHONPATH=str(tmp_path))
+    assert run.returncode == 1
+    assert "2 cells failed" in run.stderr
+    assert "initializer ones, activation tanh, depth 4" in run.stderr
+    assert "no ones today" in run.stderr
+    cells = pl.read_parquet(project / "failing/cells.parquet")
+    assert cells.group_by("status").len().sort("status").rows() == [("failed", 2), ("ok", 6)]
+    assert "no ones today" in (project / "failing/report.html").read_text()
+    (project / "broken").unlink()
+    run = snakemake(project, *arguments, PYTHONPATH=str(tmp_path))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert computed(project / "failing") == 2
+    assert set(pl.read_parquet(project / "failing/cells.parquet")["status"].cast(pl.String)) == {"ok"}

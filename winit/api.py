@@ -27,11 +27,12 @@ def simulate(
     >>> rows.column("h_std")[50].as_py()  # doctest: +SKIP
     0.83
     """
+    import psutil
     from threadpoolctl import threadpool_limits
 
     from winit.network.kernel import measure
     from winit.sweep.config import Config
-    from winit.sweep.plan import cells_of, make_plan
+    from winit.sweep.plan import cells_of, check_memory, make_plan
     from winit.sweep.schema import layer_rows
 
     grid = {
@@ -43,9 +44,11 @@ def simulate(
         "probe": probe,
     }
     config = Config.checked({"grids": [grid]}, "simulate")
+    plan = make_plan(config)
+    check_memory(plan, psutil.virtual_memory().total)
     # As on a worker of a sweep: more threads would add up in another order.
     with threadpool_limits(1):
-        return layer_rows(list(measure(cells_of(make_plan(config)))))
+        return layer_rows(list(measure(cells_of(plan))))
 
 
 def open_results(folder: str | Path = "results") -> "Database":

@@ -88,36 +88,50 @@ def _open(config_file: Path) -> "tuple[Config, Results]":
 def config(text: str, output: Path) -> None:
     """Check a config and write it in its canonical form."""
     from winit.sweep.config import Config, ConfigError, Problem
+    from winit.sweep.files import replacing
 
     try:
         data = json.loads(text)
     except ValueError as error:
         raise ConfigError("--json", [Problem("", f"is not JSON: {error}")]) from None
     checked = Config.checked(data, "config")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(checked.to_yaml(), encoding="utf-8")
+    with replacing(output) as file:
+        file.write_text(checked.to_yaml(), encoding="utf-8")
 
 
 @main.command(epilog="Example: winit plan --config config/default.yaml")
 @_config_option
-@click.option("--shards", default=1, show_default=True, help="Into how many sweeps to cut the work.")
-def plan(config_file: Path, shards: int) -> None:
-    """Expand the grid into cells, with their cost, and cut them into blocks and shards."""
+@click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Sweeps to cut it into.")
+@click.option("--write", is_flag=True, help="Write it to plan.parquet, which the sweep reads.")
+def plan(config_file: Path, shards: int, write: bool) -> None:
+    """Say how much work a grid is: cells, layer rows, blocks, shards, FLOP, memory.
+
+    With --write it becomes the plan that `winit sweep` computes.
+    """
+    import psutil
     import pyarrow.parquet as pq
 
-    from winit.sweep.plan import make_plan, totals
+    from winit.sweep.files import replacing
+    from winit.sweep.plan import check_memory, make_plan, totals
 
     config, results = _open(config_file)
     cells = make_plan(config, shards)
-    results.folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(cells, results.plan, compression="zstd")
+    check_memory(cells, psutil.virtual_memory().total)
+    if write:
+        with replacing(results.plan) as file:
+            pq.write_table(cells, file, compression="zstd")
     click.echo(", ".join(f"{value} {name}" for name, value in totals(cells).items()))
 
 
 @main.command(epilog="Example: winit sweep --config config/default.yaml --threads 8")
 @_config_option
 @click.option("--shard", default="1-of-1", show_default=True, help="Which one, as 3-of-64.")
-@click.option("--threads", default=0, help="Workers on this machine.  [default: one for each core]")
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    help="Workers on this machine.  [default: one for each core]",
+)
 def sweep(config_file: Path, shard: str, threads: int) -> None:
     """Compute the cells of a shard that are not in the store yet.
 
@@ -146,10 +160,9 @@ def sweep(config_file: Path, shard: str, threads: int) -> None:
 def collect(config_file: Path) -> None:
     """Merge the store's parts into the dataset: layers/*.parquet and cells.parquet."""
     from winit.sweep.collect import collect as collect_cells
-    from winit.sweep.store import Store
 
     config, results = _open(config_file)
-    collect_cells(results.read_plan(), Store(results.parts), results.folder, config.thresholds)
+    collect_cells(results, config.thresholds)
 
 
 @main.command(epilog="Example: winit summarize --results results")
@@ -189,13 +202,13 @@ def status(config_file: Path) -> None:
 
     Failed cells are tried again by the next run.
     """
-    from winit.sweep.run import forget_failures, status_of
+    from winit.sweep.run import status_of
 
     _, results = _open(config_file)
     state = status_of(results)
     click.echo(f"{state.done} cells done, {state.missing} missing, {len(state.failed)} failed")
     if state.failed:
-        forget_failures(results)
+        results.forget_shards()
         shown = "".join(f"\n  {name}: {error}" for name, error in state.failed[:20])
         raise WinitError(f"{len(state.failed)} cells failed; a new run tries them again:{shown}")
 
@@ -209,7 +222,7 @@ def query(sql: str, folder: Path) -> None:
     """Ask the results in SQL (DuckDB): the views are layers, cells and summary. Read-only."""
     from winit.findings.database import Database
 
-    click.echo(str(Database(folder).sql(sql)))
+    click.echo(Database(folder).show(sql))
 
 
 @main.command(epilog="Example: winit simulate he_normal relu --depth 50 --width 512")

@@ -66,6 +66,20 @@ def test_a_histogram_counts_as_numpy_does(dtype, data):
     assert found[-1] == (finite > high).sum()
 
 
+@pytest.mark.parametrize("ends", [(-1.0, 1.0), (0.0, 1.0), (-4.0, 4.0)])
+def test_a_histogram_counts_as_numpy_does_on_and_beside_every_edge(ends):
+    edges = np.linspace(*ends, 31)
+    on = np.concatenate([edges, np.round(edges, 3)])
+    values = np.concatenate([on, np.nextafter(on, -9), np.nextafter(on, 9)])
+    values = values[(values >= ends[0]) & (values <= ends[1])]
+    expected, _ = np.histogram(values, 30, ends)
+    assert statistics.histogram(values, *ends)[1:-1].tolist() == expected.tolist()
+    single = values.astype(np.float32)
+    single = single[(single >= ends[0]) & (single <= ends[1])]
+    expected, _ = np.histogram(single.astype(np.float64), 30, ends)
+    assert statistics.histogram(single, *ends)[1:-1].tolist() == expected.tolist()
+
+
 def test_every_edge_of_a_histogram_is_in_the_bin_above_it_and_the_last_in_the_last():
     found = statistics.histogram(np.array([-1.0, 0.0, 1.0, -1e-300, np.nextafter(1, 2)]), -1, 1)
     assert found.nonzero()[0].tolist() == [1, 15, 16, 30, 31]

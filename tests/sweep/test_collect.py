@@ -19,6 +19,10 @@ def results(tmp_path):
     return make_results(tmp_path, tiny())
 
 
+def replan(results, config):
+    pq.write_table(make_plan(config), results.plan)
+
+
 def test_every_planned_cell_is_there_once_with_all_its_layers(results):
     layers, cells = pq.read_table(results.layers), pq.read_table(results.cells)
     assert sorted(cells["cell_id"].to_pylist()) == sorted(results.read_plan()["cell_id"].to_pylist())
@@ -59,13 +63,14 @@ def test_a_cell_in_two_parts_is_taken_once(results):
     extra = compute(next(blocks(make_plan(config)))[:3])
     store.write(extra.rows, extra.records, "again")
     before = pq.read_table(results.layers)
-    collect(results.read_plan(), store, results.folder, config.thresholds)
+    collect(results, config.thresholds)
     assert pq.read_table(results.layers).equals(before)
 
 
 def test_cells_that_are_no_longer_planned_are_left_out(results):
     fewer = tiny(seed=[2])
-    collect(make_plan(fewer), Store(results.parts), results.folder, fewer.thresholds)
+    replan(results, fewer)
+    collect(results, fewer.thresholds)
     assert set(pq.read_table(results.layers)["seed"].to_pylist()) == {2}
     assert pq.read_table(results.cells).num_rows == GRID_SIZE // 3
 
@@ -73,9 +78,14 @@ def test_cells_that_are_no_longer_planned_are_left_out(results):
 def test_missing_cells_are_an_error_and_the_old_dataset_stays(results):
     before = results.cells.read_bytes()
     more = tiny(depth=[1, 4, 5])
+    replan(results, more)
+    manifest = results.shard(1, 1)
+    manifest.parent.mkdir()
+    manifest.touch()
     with pytest.raises(IncompleteError, match=f"{GRID_SIZE // 2} of"):
-        collect(make_plan(more), Store(results.parts), results.folder, more.thresholds)
+        collect(results, more.thresholds)
     assert results.cells.read_bytes() == before
+    assert not manifest.exists()  # so that Snakemake sweeps again
     assert not list(results.folder.glob(".collect-*"))
 
 
@@ -85,7 +95,7 @@ def test_a_damaged_part_is_missing_not_data(results):
     content[len(content) // 3] ^= 0xFF
     part.write_bytes(content)
     with pytest.raises(IncompleteError):
-        collect(results.read_plan(), Store(results.parts), results.folder, Thresholds())
+        collect(results, Thresholds())
 
 
 def test_histograms_may_be_absent(tmp_path):
@@ -99,7 +109,7 @@ def test_new_thresholds_change_verdicts_and_no_measurement(results):
     layers = pq.read_table(results.layers)
     strict = Thresholds(vanishing=0.999, exploding=1.001)
     before = pq.read_table(results.cells)["verdict"].to_pylist()
-    collect(results.read_plan(), Store(results.parts), results.folder, strict)
+    collect(results, strict)
     assert pq.read_table(results.layers).equals(layers)
     after = pq.read_table(results.cells)["verdict"].to_pylist()
     assert before.count("healthy") > after.count("healthy")

@@ -1,5 +1,7 @@
 """The config: what is accepted in which spelling, and every error at once."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import given
@@ -72,6 +74,12 @@ def test_all_errors_are_told_at_once_each_with_its_path_and_the_nearest_name():
         ("probe", {"dtype": "float16"}, "probe.dtype", "float32"),
         ("probe", {"histograms": "maybe"}, "probe.histograms", "true or false"),
         ("probe", 3, "probe", "not a mapping"),
+        ("depth", [10**9], "depth[0]", "at most"),
+        ("width", [10**9], "width[0]", "at most"),
+        ("seed", [10**20], "seed[0]", "below"),
+        ("seed", {"count": 10**10}, "seed.count", "at most"),
+        ("probe", {"batch": 10**20}, "probe.batch", "at most"),
+        ("probe", {"bias_std": float("nan")}, "probe.bias_std", "not a number"),
     ],
 )
 def test_bad_values_are_refused(axis, value, path, word):
@@ -97,6 +105,41 @@ def test_what_is_no_config_at_all_is_refused(data):
 def test_nothing_that_yaml_can_hold_ends_in_another_error(data):
     with pytest.raises(ConfigError):
         Config.checked(data, "test")
+
+
+@pytest.mark.parametrize(
+    ("section", "word"),
+    [
+        ({"thresholds": {"vanishing": float("inf")}}, "finite"),
+        ({"thresholds": {"dead": -0.1}}, "above 0"),
+        ({"thresholds": {"dead": True}}, "not a number"),
+        ({"sweep": {"part_seconds": float("inf")}}, "at most"),
+        ({"sweep": {"block_seconds": 0}}, "above 0"),
+        ({"sweep": {"max_cells": 95}}, "96 cells, more than sweep.max_cells, which is 95"),
+        ({"results": "a{b}"}, "not a folder name"),
+        ({"results": ""}, "is empty"),
+        ({"cluster": {"kind": "locl"}}, "did you mean 'local'?"),
+    ],
+)
+def test_bad_settings_are_refused(section, word):
+    (message,) = problems(TINY | section).values()
+    assert word in message
+
+
+@pytest.mark.parametrize(("given", "folder"), [("res/", "res"), ("./a//b", "a/b"), ("/x/y/", "/x/y")])
+def test_the_results_folder_has_one_spelling(given, folder):
+    assert Config.checked(TINY | {"results": given}, "test").results == folder
+
+
+def test_a_home_folder_is_found():
+    assert Config.checked(TINY | {"results": "~/x"}, "test").results == str(Path.home() / "x")
+
+
+def test_a_key_given_twice_is_an_error(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(TINY) + "grids: []\n")
+    with pytest.raises(ConfigError, match="'grids' is given twice"):
+        Config.read(path)
 
 
 def test_an_error_in_the_common_probe_is_told_once():

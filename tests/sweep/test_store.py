@@ -72,6 +72,13 @@ def test_a_file_that_is_no_part_is_set_aside_and_never_read(store, block, damage
     assert (store.folder / "set-aside" / bad.name).exists()
 
 
+def test_what_is_no_file_is_no_part(store, block):
+    good = write(store, block)
+    (store.folder / "folder.parquet").mkdir()
+    (store.folder / "nowhere.parquet").symlink_to("nothing")
+    assert set(store.index()["part"].to_pylist()) == {good.name}
+
+
 def test_a_part_whose_content_was_changed_is_noticed(store, block):
     path = write(store, block)
     assert store.verified(path.name) == path

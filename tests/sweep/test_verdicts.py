@@ -1,7 +1,5 @@
 """Each verdict comes out where it should, in the order in which they are tried."""
 
-import dataclasses
-
 import duckdb
 import pyarrow as pa
 import pytest
@@ -71,7 +69,7 @@ def test_verdicts(layers, activations, gradients):
     assert found[2] == min(activations, gradients, key=VERDICTS.index)
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Thresholds)])
+@pytest.mark.parametrize("name", list(Thresholds.model_fields))
 def test_every_threshold_is_used(name):
     layer = {
         "vanishing": ({}, {"h_std": 0.5}),

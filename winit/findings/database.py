@@ -46,5 +46,14 @@ class Database:
                 raise WinitError("only one query that reads (SELECT, FROM, EXPLAIN) is allowed")
             return self._connection.sql(query)
         except duckdb.Error as error:
-            known = ", ".join(self.views)
-            raise WinitError(f"{error}\n(the views here: {known})") from None
+            raise self._refusal(error) from None
+
+    def show(self, query: str) -> str:
+        """The answer as a table for a terminal. Raises WinitError as ``sql`` does, and while it runs."""
+        try:
+            return str(self.sql(query))
+        except duckdb.Error as error:
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: duckdb.Error) -> WinitError:
+        return WinitError(f"{error}\n(the views here: {', '.join(self.views)})")

@@ -11,6 +11,7 @@ import vl_convert
 from winit.findings import charts
 from winit.findings.database import Database
 from winit.findings.notes import SOURCE, notes_table
+from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 
 
@@ -50,9 +51,8 @@ def write_report(results: Results) -> None:
         failures=_failures(database),
         config=(results.folder / "config.yaml").read_text(encoding="utf-8"),
     )
-    temporary = results.report.with_suffix(".tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(results.report)
+    with replacing(results.report) as file:
+        file.write_text(page, encoding="utf-8")
 
 
 def _as_script(value: Any) -> str:

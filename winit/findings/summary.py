@@ -8,6 +8,7 @@ from scipy import stats
 from winit.findings import tables
 from winit.findings.database import Database
 from winit.findings.notes import notes_table
+from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.schema import CELL_KEYS, PROBE_KEYS, RATIOS, SUMMARY
 
@@ -33,7 +34,8 @@ def summarize(results: Results) -> None:
     """Write summary.parquet, and tables/summary.{csv,md} and tables/notes.md."""
     database = Database(results.folder)
     summary = summary_of(database)
-    pq.write_table(summary, results.summary, compression="zstd")
+    with replacing(results.summary) as file:
+        pq.write_table(summary, file, compression="zstd")
     results.tables.mkdir(exist_ok=True)
     rows = [tuple(row.values()) for row in summary.to_pylist()]
     tables.write_csv(results.tables / "summary.csv", summary.column_names, rows)

@@ -159,8 +159,7 @@ def histogram(values: Array, low: float, high: float) -> NDArray[np.uint32]:
     """Counts of 30 equal bins over [low, high], with underflow before and overflow behind.
 
     Shape (32,). A bin holds its lower edge, the last one both, as in ``numpy.histogram``; NaN is
-    in no bin. (A float64 within its last digits of an edge other than 0 and the ends may be counted
-    on the other side.)
+    in no bin.
     """
     flat = values.reshape(-1)
     if np.isnan(flat.min()):
@@ -168,7 +167,9 @@ def histogram(values: Array, low: float, high: float) -> NDArray[np.uint32]:
     counts = np.zeros((2, HISTOGRAM_BINS + 2), np.uint32)
     scale = HISTOGRAM_BINS / (high - low)
     fraction, whole = np.modf(-low * scale)
-    _histogram(flat, high, scale, fraction, whole + 1.0, counts)
+    # Slot s holds begin[s] <= x < begin[s + 1]; the last one infinity too.
+    begin = np.concatenate(([-np.inf], histogram_edges(low, high)[:-1], [np.nextafter(high, np.inf), np.inf]))
+    _histogram(flat, high, scale, fraction, whole + 1.0, begin, flat.dtype == np.float64, counts)
     return counts.sum(axis=0, dtype=np.uint32)
 
 
@@ -178,12 +179,12 @@ def histogram_edges(low: float, high: float) -> NDArray[np.float64]:
 
 
 @_compiled(fastmath={"nnan"})
-def _histogram(flat, high, scale, fraction, first, counts):
+def _histogram(flat, high, scale, fraction, first, begin, beside_edges, counts):
     # In float64 the place of a float32 is exact to far less than its distance from an edge that it is
-    # not on, so it needs no comparison with the edges; zero, to which values come as near as they
-    # like, is added to last. Slots are found first, a stretch at a time, since the compiler can
-    # vectorise that, and counted then, in two rows of counters by turns, so that a run of equal
-    # values does not wait for itself.
+    # not on, so it needs no comparison with the edges (a float64 does: ``beside_edges``); zero, to which
+    # values come as near as they like, is added to last. Slots are found first, a stretch at a time,
+    # since the compiler can vectorise that, and counted then, in two rows of counters by turns, so
+    # that a run of equal values does not wait for itself.
     stretch = 1024
     slots = np.empty(stretch, np.int32)
     last = np.float64(counts.shape[1] - 1)
@@ -192,9 +193,13 @@ def _histogram(flat, high, scale, fraction, first, counts):
         for i in range(length):
             value = np.float64(flat[start + i])
             place = np.floor(value * scale + fraction) + first
-            place = max(0.0, place)
-            place = min(last, place)
+            place = place if place > 0.0 else 0.0
+            place = place if place < last else last
             slots[i] = np.int32(place) - np.int32(value == high)
+        if beside_edges:
+            for i in range(length):
+                slot = slots[i] - (flat[start + i] < begin[slots[i]])
+                slots[i] = min(slot + (flat[start + i] >= begin[slot + 1]), counts.shape[1] - 1)
         for i in range(length):
             counts[i & 1, slots[i]] += 1
 
@@ -276,8 +281,10 @@ _HUGE = 2.0**900
 def _runs(projection: NDArray[np.float64], slack: float) -> list[NDArray[np.intp]]:
     """The runs of two or more columns whose sorted projections are no further apart than ``slack``."""
     order = np.argsort(projection, kind="stable")
-    gaps = np.flatnonzero(np.diff(projection[order]) > slack) + 1
-    return [run for run in np.split(order, gaps) if len(run) > 1]
+    near = np.concatenate(([False], np.diff(projection[order]) <= slack, [False]))
+    starts = np.flatnonzero(~near[:-1] & near[1:])
+    ends = np.flatnonzero(near[:-1] & ~near[1:])
+    return [order[start : end + 1] for start, end in zip(starts, ends, strict=True)]
 
 
 @_compiled()

@@ -22,8 +22,8 @@ _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": 
 _WORKER_ENVIRONMENT = dict.fromkeys(_THREAD_VARIABLES, "1") | _KEEP_MEMORY
 _DASK_SETTINGS = {
     "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
-    # A task whose worker died twice is given back; the engine then finds the cell whose fault it is.
-    "distributed.scheduler.allowed-failures": 1,
+    # A task whose worker died is given back: the engine finds the cell whose fault it was.
+    "distributed.scheduler.allowed-failures": 0,
 }
 
 

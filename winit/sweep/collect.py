@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from winit.errors import WinitError
 from winit.sweep.engine import missing
+from winit.sweep.layout import Results
 from winit.sweep.schema import CELLS, LAYERS, SORT_KEYS
 from winit.sweep.store import Store
 from winit.sweep.verdicts import EVIDENCE, Thresholds, verdict_columns
@@ -23,20 +24,22 @@ class IncompleteError(WinitError):
     """Planned cells are missing from the store; the message says how many and how to go on."""
 
 
-def collect(plan: pa.Table, store: Store, results: Path, thresholds: Thresholds) -> None:
-    """Write ``results/layers/*.parquet`` and ``results/cells.parquet`` for the cells of ``plan``.
+def collect(results: Results, thresholds: Thresholds) -> None:
+    """Write ``layers/*.parquet`` and ``cells.parquet`` for the cells of ``plan``.
 
-    Every planned cell is there exactly once, failed ones in ``cells`` alone. Raises
-    IncompleteError where one is missing; the old dataset stays then.
+    Every planned cell is there exactly once, failed ones in ``cells`` alone. Raises IncompleteError where
+    one is missing; then what was there stays, and the shards count as unfinished.
     """
+    plan, store = results.read_plan(), Store(results.parts)
     index = _verified(store)
     todo = missing(plan, index.set_column(1, "status", pa.array(["ok"] * len(index), pa.string())))
     if todo.num_rows:
+        results.forget_shards()
         raise IncompleteError(
             f"{todo.num_rows} of {plan.num_rows} planned cells are not in the store"
             " yet; run the sweep again, it computes only those"
         )
-    with tempfile.TemporaryDirectory(prefix=".collect-", dir=results) as scratch:
+    with tempfile.TemporaryDirectory(prefix=".collect-", dir=results.folder) as scratch:
         folder = Path(scratch)
         with duckdb.connect(config={"temp_directory": str(folder / "spill")}) as database:
             database.register("plan", plan)
@@ -46,8 +49,8 @@ def collect(plan: pa.Table, store: Store, results: Path, thresholds: Thresholds)
             written = [str(path) for path in sorted((folder / "layers").glob("*.parquet"))]
             database.read_parquet(written).create_view("layers")
             _write_file(_cells(database, thresholds), CELLS, folder / "cells.parquet")
-        _replace(folder / "layers", results / "layers")
-        (folder / "cells.parquet").replace(results / "cells.parquet")
+        _replace(folder / "layers", results.layers)
+        (folder / "cells.parquet").replace(results.cells)
 
 
 def _verified(store: Store) -> pa.Table:

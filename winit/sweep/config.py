@@ -27,6 +27,15 @@ from winit.network.activations import activation
 from winit.network.cells import DIGITS_IMAGES, Input, Probe
 from winit.network.initializers import initializer
 from winit.network.labels import suggestion
+from winit.sweep.fields import (
+    LARGEST_WIDTH,
+    Count,
+    Depth,
+    NonNegative,
+    Seconds,
+    Seed,
+    SeedCount,
+)
 from winit.sweep.verdicts import Thresholds
 
 
@@ -74,12 +83,6 @@ def _seeds(value: Any) -> Any:
     return _listed(value)
 
 
-def _no_boolean(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"{value} is not a number")  # noqa: TRY004 - what pydantic collects
-    return value
-
-
 def _width(value: Any) -> Any:
     text = str(value).replace(" ", "")
     if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)?", text):
@@ -87,11 +90,20 @@ def _width(value: Any) -> Any:
             f"{value!r} is not a width; give a positive whole number such as 500,"
             " or a taper from the first layer to the last such as '1024-64'"
         )
+    if max(int(end) for end in text.split("-")) > LARGEST_WIDTH:
+        raise ValueError(f"{value!r} is too large; a width is at most {LARGEST_WIDTH}")
     return text
 
 
-Positive = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1)]
-Seed = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
+def _folder(value: Any) -> Any:
+    """A path as Snakemake likes it: no ``~``, no ``./``, no slash at the end."""
+    if not isinstance(value, str) or not value:
+        return value
+    if set(value) & set("{}*?\n"):
+        raise ValueError(f"{value!r} is not a folder name that Snakemake can handle: it has {{}}, * or ?")
+    return str(Path(value).expanduser())
+
+
 InitializerLabel = Annotated[str, AfterValidator(lambda label: initializer(label).label)]
 ActivationLabel = Annotated[str, AfterValidator(lambda label: activation(label).label)]
 Width = Annotated[str, BeforeValidator(_width)]
@@ -101,19 +113,17 @@ class SeedRange(_Model):
     """Consecutive seeds."""
 
     first: Seed = 0
-    count: Positive
+    count: SeedCount
 
 
 class ProbeSettings(_Model):
     """What every cell does, unless a grid overrides it."""
 
-    batch: Positive = Field(Probe.batch, description="examples pushed through")
+    batch: Count = Field(Probe.batch, description="examples pushed through")
     input: Input = Field(Probe.input, description="what the examples are")
     dtype: Literal["float32", "float64"] = Field(Probe.dtype, description="of the network")
-    outputs: Positive = Field(Probe.outputs, description="width of the linear readout")
-    bias_std: Annotated[float, BeforeValidator(_no_boolean)] = Field(
-        Probe.bias_std, ge=0, allow_inf_nan=False, description="of the biases, N(0, bias_std²)"
-    )
+    outputs: Count = Field(Probe.outputs, description="width of the linear readout")
+    bias_std: NonNegative = Field(Probe.bias_std, description="of the biases, N(0, bias_std²)")
     histograms: bool = Field(Probe.histograms, description="false saves about half the bytes")
 
     @model_validator(mode="after")
@@ -136,7 +146,7 @@ class Grid(_Model):
 
     initializer: Annotated[list[InitializerLabel], BeforeValidator(_listed), Field(min_length=1)]
     activation: Annotated[list[ActivationLabel], BeforeValidator(_listed), Field(min_length=1)]
-    depth: Annotated[list[Positive], BeforeValidator(_listed), Field(min_length=1)]
+    depth: Annotated[list[Depth], BeforeValidator(_listed), Field(min_length=1)]
     width: Annotated[list[Width], BeforeValidator(_listed), Field(min_length=1)]
     seed: Annotated[list[Seed], BeforeValidator(_seeds), Field(min_length=1)]
     probe: ProbeSettings = Field(ProbeSettings(), description="probe settings of this grid alone")
@@ -151,14 +161,17 @@ class ClusterSettings(_Model):
 class SweepSettings(_Model):
     """How the work is cut. None of it changes a number."""
 
-    block_seconds: float = Field(1.0, gt=0, description="about how long one task computes")
-    part_seconds: float = Field(10.0, gt=0, description="finished work is on disk at least so often")
+    block_seconds: Seconds = Field(1.0, description="about how long one task computes")
+    part_seconds: Seconds = Field(10.0, description="finished work is on disk at least so often")
+    max_cells: Count = Field(1_000_000, description="a larger grid is refused, since it may be a slip")
 
 
 class Config(_Model):
     """The whole config, checked, labels canonical, every default filled in."""
 
-    results: str = Field("results", min_length=1, description="the folder where everything goes")
+    results: Annotated[str, BeforeValidator(_folder)] = Field(
+        "results", min_length=1, description="the folder where everything goes"
+    )
     grids: list[Grid] = Field(min_length=1, description="the cells are the union of these products")
     probe: ProbeSettings = ProbeSettings()
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
@@ -184,6 +197,19 @@ class Config(_Model):
         ]
         return data | {"grids": grids}
 
+    @model_validator(mode="after")
+    def _not_too_many_cells(self) -> "Config":
+        cells = sum(
+            len(grid.initializer) * len(grid.activation) * len(grid.depth) * len(grid.width) * len(grid.seed)
+            for grid in self.grids
+        )
+        if cells > self.sweep.max_cells:
+            raise ValueError(
+                f"the grids have {cells:,} cells, more than sweep.max_cells, which is"
+                f" {self.sweep.max_cells:,}; raise it if so many are meant"
+            )
+        return self
+
     @classmethod
     def checked(cls, data: Any, source: str) -> "Config":
         """``data``, as read from YAML, checked. Raises ConfigError with everything that is wrong."""
@@ -199,7 +225,7 @@ class Config(_Model):
     def read(cls, path: Path) -> "Config":
         """The config in a YAML file. Raises ConfigError where it cannot be read or is wrong."""
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(str(path), [Problem("", f"cannot be read: {error}")]) from None
         except yaml.YAMLError as error:
@@ -211,12 +237,29 @@ class Config(_Model):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+class _Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml has no types
+    """YAML without its trap that of a key given twice the last one counts."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", node.start_mark
+                )
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
 _MESSAGES = {
     "missing": "is missing",
     "too_short": "is empty; give at least one value",
     "string_too_short": "is empty",
     "greater_than_equal": "{found} is too small; it must be at least {ge}",
     "greater_than": "{found} is too small; it must be above {gt}",
+    "less_than_equal": "{found} is too large; it must be at most {le}",
+    "less_than": "{found} is too large; it must be below {lt}",
+    "int_parsing_size": "{found} is too large",
     "int_parsing": "{found} is not a whole number",
     "int_type": "{found} is not a whole number",
     "int_from_float": "{found} is not a whole number",
@@ -229,7 +272,6 @@ _MESSAGES = {
     "list_type": "{found} is not a list",
     "model_type": "{found} is not a mapping",
     "dict_type": "{found} is not a mapping",
-    "dataclass_type": "{found} is not a mapping",
 }
 
 
@@ -239,7 +281,7 @@ def _problem(details: ErrorDetails) -> Problem:
     path = ""
     for step in details["loc"]:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
+    if kind == "extra_forbidden":
         known = _known_keys(details["loc"])
         hint = suggestion(str(details["loc"][-1]), known)
         return Problem(path, f"unknown key{hint} (allowed: {', '.join(known)})")
@@ -252,7 +294,7 @@ def _problem(details: ErrorDetails) -> Problem:
     return Problem(path, details["msg"].removeprefix("Value error, "))
 
 
-_SECTIONS: dict[str, type] = {
+_SECTIONS: dict[str, type[BaseModel]] = {
     "grids": Grid,
     "seed": SeedRange,
     "probe": ProbeSettings,
@@ -265,5 +307,4 @@ _SECTIONS: dict[str, type] = {
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """The keys allowed where ``location`` points."""
     named = [step for step in location[:-1] if step in _SECTIONS]
-    section: Any = _SECTIONS[str(named[-1])] if named else Config
-    return list(getattr(section, "model_fields", None) or section.__dataclass_fields__)
+    return list((_SECTIONS[str(named[-1])] if named else Config).model_fields)

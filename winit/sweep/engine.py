@@ -10,8 +10,10 @@ from typing import Self, TypeAlias
 import distributed
 import pyarrow as pa
 import pyarrow.compute as pc
+from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
+from winit.errors import WinitError
 from winit.network.cells import Cell
 from winit.sweep.plan import cells_of
 from winit.sweep.progress import Progress
@@ -21,6 +23,8 @@ from winit.sweep.tasks import BlockResult, compute, packages
 
 # Tasks in flight for each worker: enough that none waits for the next, few enough to hold in memory.
 _IN_FLIGHT_PER_WORKER = 3
+# A worker may be killed for reasons of its own; a cell during which it happens so often is the reason.
+_ATTEMPTS_ALONE = 3
 
 Task: TypeAlias = "distributed.Future[BlockResult]"
 
@@ -97,22 +101,33 @@ def _results(todo: pa.Table, client: distributed.Client) -> Iterator[BlockResult
     )
     for future in running:
         cells = cells_of_task.pop(future)
-        error = future.exception()
-        if error is None:
-            yield future.result()
-        elif len(cells) > 1:
-            running.update(submit([cell] for cell in cells))
-        elif isinstance(error, KilledWorker):
-            suspects += cells
+        try:
+            result = future.result()
+        except FutureCancelledError:
+            raise WinitError("the cluster is gone; what is finished is kept") from None
+        except Exception as error:  # noqa: BLE001 - whatever a task or its worker came to
+            if len(cells) > 1:
+                running.update(submit([cell] for cell in cells))
+            elif isinstance(error, KilledWorker):
+                suspects += cells
+            else:
+                yield _failure(cells[0], error)
         else:
-            yield _failure(cells[0], error)
+            yield result
         running.update(submit(itertools.islice(waiting, 1)))
-    # A worker takes down all that it holds, the cell that waited behind the deadly one too: each
-    # suspect is tried once more with the whole cluster to itself.
+    # A worker takes down all that it holds, the cell that waited behind the deadly one too: so each
+    # suspect is tried again with the whole cluster to itself.
     for cell in suspects:
-        future = client.submit(compute, [cell], pure=False)
-        error = future.exception()
-        yield future.result() if error is None else _failure(cell, error)
+        yield _alone(cell, client)
+
+
+def _alone(cell: Cell, client: distributed.Client) -> BlockResult:
+    for _ in range(_ATTEMPTS_ALONE):
+        try:
+            return client.submit(compute, [cell], pure=False).result()
+        except KilledWorker as error:
+            last = error
+    return _failure(cell, last)
 
 
 def _failure(cell: Cell, error: BaseException) -> BlockResult:

@@ -59,8 +59,13 @@ class Results:
         """What the sweep of one shard came to; its only declared output."""
         return self.folder / "shards" / f"{number}-of-{of}.json"
 
+    def forget_shards(self) -> None:
+        """Make a new run sweep every shard again; it computes what the store lacks."""
+        for manifest in (self.folder / "shards").glob("*.json"):
+            manifest.unlink()
+
     def read_plan(self) -> pa.Table:
         """The plan. Raises WinitError where there is none."""
         if not self.plan.exists():
-            raise WinitError(f"there is no {self.plan}; run `winit plan` first")
+            raise WinitError(f"there is no {self.plan}; run `winit plan --write` first")
         return pq.read_table(self.plan)

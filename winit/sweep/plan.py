@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from winit.errors import WinitError
 from winit.network.cells import Cell, Probe, cell_id, hidden_widths, input_width, is_constant
 from winit.network.diagnostics import gram_is_cheaper
 from winit.network.initializers import initializer
@@ -22,6 +23,7 @@ _FLOPS_PER_SECOND = 1.0e11
 _SECONDS_PER_ENTRY = 8.0e-9  # activation and statistics, per entry of a layer and pass
 _SECONDS_PER_LAYER = 1.0e-4  # calls, per layer and pass
 
+_SHARDS = b"shards"
 _PASSING_ARRAYS = 6  # at most so many arrays of a layer's size live at once besides what is kept
 _QR_ARRAYS = 4  # the matrix in float64, Q, R, and what LAPACK works in
 
@@ -117,7 +119,25 @@ def make_plan(config: Config, shards: int = 1) -> pa.Table:
     for field in PLAN:
         if field.name not in columns:
             columns[field.name] = grid.column(field)
-    return pa.table([columns[name] for name in PLAN.names], schema=PLAN)
+    schema = PLAN.with_metadata({_SHARDS: str(shards)})
+    return pa.table([columns[name] for name in PLAN.names], schema=schema)
+
+
+def shards_of(plan: pa.Table) -> int:
+    """Into how many shards a plan was cut; some may be empty."""
+    return int(plan.schema.metadata[_SHARDS])
+
+
+def check_memory(plan: pa.Table, limit: float) -> None:
+    """Raise WinitError where a cell needs more than ``limit`` bytes."""
+    largest = pc.max(plan["memory"]).as_py()
+    if largest <= limit:
+        return
+    row = plan.slice(pc.index(plan["memory"], largest).as_py(), 1).to_pylist()[0]
+    raise WinitError(
+        f"a cell of depth {row['depth']}, width {row['width']} and batch {row['batch']} needs about"
+        f" {largest / 1e9:,.1f} GB of memory, and there are {limit / 1e9:,.1f} GB; take a smaller one"
+    )
 
 
 def totals(plan: pa.Table) -> dict[str, str]:
@@ -127,7 +147,7 @@ def totals(plan: pa.Table) -> dict[str, str]:
         "cells": f"{plan.num_rows:,}",
         "layer rows": f"{rows:,}",
         "blocks": f"{len(plan['block'].unique()):,}",
-        "shards": f"{len(plan['shard'].unique()):,}",
+        "shards": f"{shards_of(plan):,}",
         "teraFLOP": f"{pc.sum(plan['flops']).as_py() / 1e12:.3g}",
         "MB of memory for the largest cell": f"{pc.max(plan['memory']).as_py() / 1e6:,.0f}",
     }

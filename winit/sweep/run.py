@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 from dataclasses import asdict, dataclass
 
 import pyarrow.compute as pc
@@ -11,7 +10,9 @@ from winit.errors import WinitError
 from winit.sweep.cluster import open_cluster
 from winit.sweep.config import Config
 from winit.sweep.engine import Outcome, missing, sweep
+from winit.sweep.files import replacing
 from winit.sweep.layout import Results
+from winit.sweep.plan import shards_of
 from winit.sweep.progress import Progress
 from winit.sweep.schema import CELL_KEYS
 from winit.sweep.store import Store
@@ -24,25 +25,36 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, worke
     Raises WinitError where the plan is of another number of shards.
     """
     plan = results.read_plan()
-    planned = pc.max(plan["shard"]).as_py()
-    if planned > count:
-        raise WinitError(f"the plan has {planned} shards, not {count}; run `winit plan --shards {count}`")
+    planned = shards_of(plan)
+    if planned != count:
+        raise WinitError(
+            f"the plan has {planned} shards, not {count}; run `winit plan --write --shards {count}`"
+        )
     cells = plan.filter(pc.equal(plan["shard"], number))
     store = Store(results.parts)
     todo = missing(cells, store.index())
     outcome = Outcome(cells.num_rows, cells.num_rows - todo.num_rows)
     if todo.num_rows:
         # A batch system ends a job with SIGTERM: leave by the same way as on Ctrl-C, parts written.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        signal.signal(signal.SIGTERM, _terminated)
         with (
             open_cluster(config.cluster, min(workers, todo.num_rows)) as client,
             Progress(todo.num_rows) as progress,
         ):
             sweep(todo, client, store, config.sweep.part_seconds, outcome, progress)
-    manifest = results.shard(number, count)
-    manifest.parent.mkdir(exist_ok=True)
-    manifest.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+    with replacing(results.shard(number, count)) as manifest:
+        manifest.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
     return outcome
+
+
+class TerminatedError(WinitError):
+    """SIGTERM came."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
+def _terminated(*_: object) -> None:
+    raise TerminatedError("terminated; what is finished is kept, the same command goes on")
 
 
 @dataclass(frozen=True)
@@ -65,13 +77,6 @@ def status_of(results: Results) -> Status:
         missing=joined["status"].null_count,
         failed=sorted((_name(row), row["error"]) for row in failed),
     )
-
-
-def forget_failures(results: Results) -> None:
-    """Remove the manifests of shards with failed cells: a new run sweeps those shards again."""
-    for manifest in (results.folder / "shards").glob("*.json"):
-        if json.loads(manifest.read_text(encoding="utf-8"))["failed"]:
-            manifest.unlink()
 
 
 def _name(row: dict[str, object]) -> str:

@@ -8,8 +8,6 @@ in place: a cell that was computed twice stands in two parts, and the first by n
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from winit.network.cells import KERNEL_VERSION
+from winit.sweep.files import replacing
 
 _RECORDS = b"winit.cells"
-_TEMPORARY = ".tmp"
 _INDEX = pa.schema(
     [
         ("cell_id", pa.string()),
@@ -60,20 +58,10 @@ class Store:
 
         When this returns, it is on the disk. Raises OSError where it cannot be written; then nothing was.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         content = _encoded(rows, records, packages)
         path = self.folder / f"{_digest(content)}.parquet"
-        temporary = self.folder / f"{uuid.uuid4().hex}{_TEMPORARY}"
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        _flush_folder(self.folder)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
         return path
 
     def index(self) -> pa.Table:
@@ -82,7 +70,7 @@ class Store:
         A cell that finished in any part is ``ok``. Files that are not parts are moved to
         ``set-aside/`` and do not count.
         """
-        paths = sorted(self.folder.glob("*.parquet"))
+        paths = sorted(path for path in self.folder.glob("*.parquet") if path.is_file())
         with ThreadPoolExecutor(8) as threads:
             read = list(threads.map(_records, paths))
         for path, table in zip(paths, read, strict=True):
@@ -142,12 +130,3 @@ def _records(path: Path) -> pa.Table | None:
 
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

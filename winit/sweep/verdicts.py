@@ -4,26 +4,29 @@ The verdict is a matter of judgement, the measurements are not: thresholds are s
 threshold computes no cell anew.
 """
 
-from dataclasses import dataclass
+from pydantic import BaseModel, ConfigDict
+
+from winit.sweep.fields import Positive
 
 VERDICTS = ("broken", "symmetric", "dead", "vanishing", "exploding", "saturated", "healthy")
 """In the order in which they are tried; the first that fits is the cell's."""
 
 
-@dataclass(frozen=True)
-class Thresholds:
+class Thresholds(BaseModel):
     """Where a verdict begins."""
 
-    vanishing: float = 0.1
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vanishing: Positive = 0.1
     """std at the far end of the network ÷ std at the near end, below which a signal vanishes. Ours: an
     order of magnitude. Of the notes' tables with tanh and ten layers, the one they call fine falls to
     0.37, and the one they say vanishes to 5e-6."""
-    exploding: float = 10.0
+    exploding: Positive = 10.0
     """The same ratio, above which it explodes. Ours: an order of magnitude."""
-    saturated: float = 0.75
+    saturated: Positive = 0.75
     """Largest share of saturated entries in a layer. Ours: halfway between 0.5, which a healthy ReLU
     layer has, and 1; the notes' N(0, 1) weights with tanh and width 500 give 0.92."""
-    dead: float = 0.5
+    dead: Positive = 0.5
     """Largest share of dead units in a layer. Ours: more dead than alive."""
 
 

@@ -28,7 +28,7 @@ rule plan:
         shards=len(gather.shards("{scatteritem}")),
         kernel=KERNEL_VERSION,
     shell:
-        "winit plan --config {input.config:q} --shards {params.shards}"
+        "winit plan --config {input.config:q} --shards {params.shards} --write"
 
 
 rule sweep:
