@@ -1,5 +1,6 @@
 """The config: what is accepted in which spelling, and every error at once."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,12 @@ def test_a_file_that_cannot_be_read_is_an_error_of_one_line(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"cannot be read|is not YAML"):
         Config.read(path)
+
+
+def test_the_grid_of_the_readme_is_a_config(pytestconfig):
+    page = (pytestconfig.rootpath / "README.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert Config.checked(yaml.safe_load(block), "README").grids[0].width == ["256", "1024-64"]
 
 
 def test_the_default_config_is_the_experiment_of_the_notes(pytestconfig):
