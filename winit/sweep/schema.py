@@ -173,9 +173,11 @@ def _column(column: Column, measured: Sequence[Measured], rows: int) -> pa.Array
         return pa.nulls(rows, _KINDS[column.kind])
     values = np.concatenate([m.table[column.name] for m in measured])
     if column.kind == "counts":
-        offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * column.slots)
-        empty = pa.array(~values.any(axis=1))
-        return pa.ListArray.from_arrays(offsets, pa.array(values.ravel()), _COUNTS, mask=empty)
+        counted = values.any(axis=1)
+        ends = np.cumsum(np.where(counted, column.slots, 0), dtype=np.int32)
+        offsets = pa.array(np.concatenate(([0], ends)), pa.int32())
+        entries = pa.array(values[counted].ravel())
+        return pa.ListArray.from_arrays(offsets, entries, _COUNTS, mask=pa.array(~counted))
     undefined = np.isnan(values) if column.kind == "float" else values < 0
     return pa.array(values, _KINDS[column.kind], mask=undefined)
 
