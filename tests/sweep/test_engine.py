@@ -13,7 +13,7 @@ import pytest
 from samples import GRID_SIZE, make_results, tiny
 
 from winit.network import initializers
-from winit.sweep import engine
+from winit.sweep import cluster, engine
 from winit.sweep.cluster import blas_threads, open_cluster
 from winit.sweep.collect import collect
 from winit.sweep.config import ClusterSettings
@@ -145,6 +145,18 @@ def test_a_cell_that_kills_its_worker_fails_alone(tmp_path, entries):
     done = store.index().filter(pc.equal(store.index()["status"], "ok"))
     kept = plan.filter(pc.is_in(plan["cell_id"], done["cell_id"].combine_chunks()))
     assert set(kept["initializer"].to_pylist()) == {"he_normal"}
+
+
+def test_workers_that_are_lost_for_good_are_replaced(tmp_path, monkeypatch):
+    monkeypatch.setitem(cluster._DASK_SETTINGS, "distributed.deploy.lost-worker-timeout", "500ms")
+    plan = make_plan(tiny(seed=[0]))
+    with open_cluster(ClusterSettings(), 2) as client:
+        before = set(client.run(os.getpid).values())
+        for nanny in list(client.cluster.workers.values()):
+            client.sync(nanny.close)
+        outcome = run(plan, client, Store(tmp_path / "parts"))
+        assert not before & set(client.run(os.getpid).values())
+    assert (outcome.computed, outcome.failed) == (plan.num_rows, [])
 
 
 def test_finished_work_reaches_the_disk_while_the_next_is_long_in_coming(tmp_path):

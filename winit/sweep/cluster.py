@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,7 +25,12 @@ _DASK_SETTINGS = {
     "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
     # A task whose worker died is given back: the engine finds the cell whose fault it was.
     "distributed.scheduler.allowed-failures": 0,
+    # After so long without it, a worker counts as lost; see ``_keep``.
+    "distributed.deploy.lost-worker-timeout": "10s",
 }
+
+
+_SECONDS_BETWEEN_LOOKS = 2.0
 
 
 def one_thread_each() -> None:
@@ -51,12 +57,35 @@ def open_cluster(settings: ClusterSettings, workers: int) -> Iterator[distribute
         dask.config.set(_DASK_SETTINGS),
         _KINDS[settings.kind](workers) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
+        _keep(cluster, workers),
     ):
         client.wait_for_workers(workers, timeout=120)
         threads = client.run(blas_threads)
         if any(count > 1 for count in threads.values()):
             raise RuntimeError(f"workers run BLAS with more than one thread: {threads}")
         yield client
+
+
+@contextmanager
+def _keep(cluster: distributed.SpecCluster, workers: int) -> Iterator[None]:
+    """Have ``workers`` workers, whatever becomes of them.
+
+    A nanny starts its worker again when that dies, but not when it dies while it starts, and a batch
+    system does not replace a job that ended. Asking for the same number again does.
+    """
+    stopped = threading.Event()
+
+    def ask() -> None:
+        while not stopped.wait(_SECONDS_BETWEEN_LOOKS):
+            cluster.scale(workers)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def _local(workers: int) -> distributed.LocalCluster:
