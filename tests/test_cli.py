@@ -1,11 +1,13 @@
 """The commands: help with an example, errors in a line with the mend."""
 
+import doctest
+
 import pytest
 import yaml
 from click.testing import CliRunner
 from samples import TINY, make_results, tiny
 
-import winit
+import winit.api
 from winit.cli import main
 from winit.findings.summary import summarize
 
@@ -124,6 +126,10 @@ def test_simulate_gives_the_numbers_of_the_sweep(tmp_path):
     cell = alone["cell_id"][0].as_py()
     swept = winit.open_results(results.folder).sql(f"FROM layers WHERE cell_id = '{cell}' ORDER BY layer")
     assert swept.to_arrow_table().to_pylist() == alone.to_pylist()
+
+
+def test_the_example_of_the_python_interface_is_true():
+    assert doctest.testmod(winit.api) == (0, 3)
 
 
 def test_debug_shows_the_traceback():

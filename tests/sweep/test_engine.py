@@ -17,7 +17,7 @@ from winit.sweep import cluster, engine
 from winit.sweep.cluster import blas_threads, open_cluster
 from winit.sweep.collect import collect
 from winit.sweep.config import ClusterSettings
-from winit.sweep.engine import Outcome, Writer, blocks, missing
+from winit.sweep.engine import Outcome, Writer, blocks, unfinished
 from winit.sweep.layout import Results
 from winit.sweep.plan import make_plan
 from winit.sweep.progress import Progress
@@ -32,7 +32,7 @@ def client():
 
 
 def run(plan, client, store, part_seconds=10.0):
-    todo = missing(plan, store.index())
+    todo = unfinished(plan, store.index())
     outcome = Outcome(plan.num_rows, plan.num_rows - todo.num_rows)
     with Progress(todo.num_rows) as progress:
         engine.sweep(todo, client, store, part_seconds, outcome, progress)
@@ -123,7 +123,7 @@ def test_a_cell_that_raises_fails_alone_and_is_tried_again(client, tmp_path, ent
     outcome = run(plan, client, store)
     assert (outcome.computed, len(outcome.failed)) == (6, 2)
     assert {record.error for record in outcome.failed} == {"ValueError: that"}
-    assert missing(plan, store.index()).num_rows == 2
+    assert unfinished(plan, store.index()).num_rows == 2
     pq.write_table(plan, tmp_path / "plan.parquet")
     collect(Results(tmp_path), config.thresholds)
     cells = pq.read_table(tmp_path / "cells.parquet")

@@ -52,7 +52,7 @@ class Activation:
 
     @cached_property
     def largest_derivative(self) -> float:
-        """Max |φ'(z)| over |z| ≤ 10, from 20,001 points."""
+        """max |φ'(z)| over |z| ≤ 10, from 20,001 points."""
         return float(np.abs(self(np.linspace(-10.0, 10.0, 20_001))[1]).max())
 
     @property

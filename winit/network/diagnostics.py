@@ -49,12 +49,12 @@ class Inputs:
 
     @cached_property
     def largest(self) -> float:
-        """Max |h|; NaN where an entry is NaN."""
+        """max |h|; NaN where an entry is NaN."""
         return float(max(self.h.max(), -self.h.min()))
 
     @cached_property
     def scaled(self) -> tuple[Array, int]:
-        """H · 2^-e and e; see ``scaled``."""
+        """h · 2^-e and e; see ``scaled``."""
         return scaled(self.h, self.largest)
 
     @cached_property
@@ -64,7 +64,7 @@ class Inputs:
 
     @cached_property
     def gram(self) -> Array:
-        """H hᵀ of the centred h, shape (batch, batch); one serves the backward passes of every depth."""
+        """h hᵀ of the centred h, shape (batch, batch); one serves the backward passes of every depth."""
         return self.centred[1] @ self.centred[1].T
 
 
@@ -101,6 +101,11 @@ class Diagnostic:
     columns: tuple[Column, ...]
     of: Part
     measure: Callable[[Any], tuple[Value, ...]]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a histogram, which a probe may leave out."""
+        return self.columns[0].kind == "counts"
 
 
 def scaled(values: Array, largest: float) -> tuple[Array, int]:

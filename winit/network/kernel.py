@@ -19,7 +19,6 @@ from winit.network.diagnostics import (
     COLUMNS,
     DIAGNOSTICS,
     Activity,
-    Column,
     Inputs,
     Sensitivity,
 )
@@ -69,11 +68,11 @@ def _measure_network(cells: Sequence[Cell], probe: Probe, draws: Draws) -> list[
     x = network.examples
     outputs = [Inputs(x)]
     layers: list[Trace] = []
-    table = _empty_table(deepest.depth, probe.histograms)
-    _record(table, 0, Activity(network.activation, outputs[0]))
+    table = _empty_table(deepest.depth)
+    _record(table, 0, Activity(network.activation, outputs[0]), probe)
     for index, layer in enumerate(forward(x, network.parameters, network.activation, deepest.depth), 1):
         outputs.append(Inputs(layer.h))
-        _record(table, index, _activity(layer, outputs[-1], network.activation))
+        _record(table, index, _activity(layer, outputs[-1], network.activation), probe)
         layers.append(Trace(layer.inputs, layer.weights, layer.derivative))
     shared = (time.perf_counter() - started) / len(cells)
 
@@ -83,7 +82,8 @@ def _measure_network(cells: Sequence[Cell], probe: Probe, draws: Draws) -> list[
         rows = {name: column[: cell.depth + 1].copy() for name, column in table.items()}
         readout = network.readout(cell.depth)
         for step in backward(layers[: cell.depth], readout, network.cotangent):
-            _record(rows, step.index, Sensitivity(outputs[step.index - 1], step.g, step.delta))
+            sensitivity = Sensitivity(outputs[step.index - 1], step.g, step.delta)
+            _record(rows, step.index, sensitivity, probe)
         finished.append(Measured(cell, rows, shared + time.perf_counter() - started))
     return finished
 
@@ -132,16 +132,11 @@ def _activity(layer: Forward, output: Inputs, function: Activation) -> Activity:
     return Activity(function, output, layer.z, layer.derivative, layer.weights)
 
 
-def measured_columns(histograms: bool) -> tuple[Column, ...]:
-    """The columns that a probe with or without histograms fills."""
-    return tuple(column for column in COLUMNS if histograms or column.kind != "counts")
-
-
-def _empty_table(depth: int, histograms: bool) -> Table:
+def _empty_table(depth: int) -> Table:
     """Rows 0 … depth in which nothing is defined yet."""
     rows = depth + 1
     table: Table = {}
-    for column in measured_columns(histograms):
+    for column in COLUMNS:
         if column.kind == "counts":
             table[column.name] = np.zeros((rows, column.slots), np.uint32)
         elif column.kind == "count":
@@ -151,10 +146,10 @@ def _empty_table(depth: int, histograms: bool) -> Table:
     return table
 
 
-def _record(table: Table, row: int, layer: Activity | Sensitivity) -> None:
-    """Take every measurement that ``layer`` allows, into ``row``."""
+def _record(table: Table, row: int, layer: Activity | Sensitivity, probe: Probe) -> None:
+    """Take every measurement that ``layer`` allows and ``probe`` asks for, into ``row``."""
     for diagnostic in DIAGNOSTICS:
-        if diagnostic.columns[0].name not in table or diagnostic.of not in layer.parts:
+        if diagnostic.of not in layer.parts or (diagnostic.counts and not probe.histograms):
             continue
         for column, value in zip(diagnostic.columns, diagnostic.measure(layer), strict=True):
             table[column.name][row] = value

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import dask
 import distributed
 
+from winit.errors import WinitError
 from winit.sweep.config import ClusterSettings
 
 _THREAD_VARIABLES = (
@@ -51,7 +52,7 @@ def available_cores() -> int:
 def open_cluster(settings: ClusterSettings, workers: int) -> Iterator[distributed.Client]:
     """A Dask client of a cluster with ``workers`` workers of one thread each.
 
-    Raises RuntimeError where a worker's numerical libraries would use more than one thread.
+    Raises WinitError where a worker's numerical libraries would use more than one thread.
     """
     with (
         dask.config.set(_DASK_SETTINGS),
@@ -62,7 +63,7 @@ def open_cluster(settings: ClusterSettings, workers: int) -> Iterator[distribute
         client.wait_for_workers(workers, timeout=120)
         threads = client.run(blas_threads)
         if any(count > 1 for count in threads.values()):
-            raise RuntimeError(f"workers run BLAS with more than one thread: {threads}")
+            raise WinitError(f"workers run BLAS with more than one thread: {threads}; unset what sets it so")
         yield client
 
 

@@ -42,10 +42,14 @@ class Outcome:
     seconds: float = 0.0
 
 
+def unfinished(plan: pa.Table, index: pa.Table) -> pa.Table:
+    """The rows of ``plan`` whose cells have not finished; those that failed are among them."""
+    return missing(plan, index.filter(pc.equal(index["status"], "ok")))
+
+
 def missing(plan: pa.Table, index: pa.Table) -> pa.Table:
-    """The rows of ``plan`` whose cells have not finished. A cell that failed is missing."""
-    finished = index.filter(pc.equal(index["status"], "ok"))["cell_id"]
-    return plan.filter(pc.invert(pc.is_in(plan["cell_id"], value_set=finished.combine_chunks())))
+    """The rows of ``plan`` of whose cells ``index`` says nothing."""
+    return plan.filter(pc.invert(pc.is_in(plan["cell_id"], index["cell_id"].combine_chunks())))
 
 
 def blocks(rows: pa.Table) -> Iterator[list[Cell]]:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from winit.errors import WinitError
 from winit.sweep.cluster import open_cluster
 from winit.sweep.config import Config
-from winit.sweep.engine import Outcome, missing, sweep
+from winit.sweep.engine import Outcome, sweep, unfinished
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.plan import shards_of
@@ -32,7 +32,7 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, worke
         )
     cells = plan.filter(pc.equal(plan["shard"], number))
     store = Store(results.parts)
-    todo = missing(cells, store.index())
+    todo = unfinished(cells, store.index())
     outcome = Outcome(cells.num_rows, cells.num_rows - todo.num_rows)
     if todo.num_rows:
         # A batch system ends a job with SIGTERM: leave by the same way as on Ctrl-C, parts written.

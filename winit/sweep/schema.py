@@ -138,6 +138,8 @@ SUMMARY = pa.schema(
 
 def layer_rows(measured: Sequence[Measured]) -> pa.Table:
     """The layer rows of finished cells, one table with the schema ``LAYERS``."""
+    if not measured:
+        return LAYERS.empty_table()
     cells = [m.cell for m in measured]
     rows = [cell.depth + 1 for cell in cells]
     columns: dict[str, pa.Array] = {}
@@ -151,7 +153,7 @@ def layer_rows(measured: Sequence[Measured]) -> pa.Table:
     columns["fan_in"] = pa.array([n for units in fan_out for n in (None, *units[:-1])], pa.int32())
     columns["fan_out"] = pa.array([n for units in fan_out for n in units], pa.int32())
     for column in COLUMNS:
-        columns[column.name] = _column(column, measured, sum(rows))
+        columns[column.name] = _column(column, measured)
     return pa.table([columns[name] for name in LAYERS.names], schema=LAYERS)
 
 
@@ -167,10 +169,8 @@ def _units(measured: Measured) -> tuple[int, ...]:
     return (input_width(hidden[0], measured.cell.probe), *hidden)
 
 
-def _column(column: Column, measured: Sequence[Measured], rows: int) -> pa.Array:
+def _column(column: Column, measured: Sequence[Measured]) -> pa.Array:
     """What the kernel left undefined (NaN, −1, no counts at all) is null."""
-    if not measured or column.name not in measured[0].table:
-        return pa.nulls(rows, _KINDS[column.kind])
     values = np.concatenate([m.table[column.name] for m in measured])
     if column.kind == "counts":
         counted = values.any(axis=1)

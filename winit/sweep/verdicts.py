@@ -20,7 +20,7 @@ class Thresholds(BaseModel):
     vanishing: Positive = 0.1
     """std at the far end of the network ÷ std at the near end, below which a signal vanishes. Ours: an
     order of magnitude. Of the notes' tables with tanh and ten layers, the one they call fine falls to
-    0.37, and the one they say vanishes to 5e-6."""
+    0.37, and the one they say vanishes to 5e-6 by the ninth."""
     exploding: Positive = 10.0
     """The same ratio, above which it explodes. Ours: an order of magnitude."""
     saturated: Positive = 0.75
