@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pyarrow.parquet as pq
 import pytest
 import vl_convert
-from samples import make_results, tiny
+from samples import TINY, make_results, tiny
 from scipy import stats
 
 from winit.errors import WinitError
@@ -18,6 +18,7 @@ from winit.findings import charts, notes
 from winit.findings.database import Database
 from winit.findings.report import write_report
 from winit.findings.summary import summarize
+from winit.sweep.config import Config
 from winit.sweep.schema import SUMMARY
 
 
@@ -111,6 +112,21 @@ def test_the_histogram_chart_draws_what_was_counted(results):
     assert {bar["layer"] for bar in bars} == {1, 2, 3, 4}
 
 
+def test_cells_of_different_probes_are_never_drawn_as_one(tmp_path):
+    grid = TINY["grids"][0]
+    other = grid | {"probe": {"bias_std": 0.5, "input": "uint8"}}
+    results = make_results(tmp_path, Config.checked(TINY | {"grids": [grid, other]}, "test"))
+    summarize(results)
+    database = Database(tmp_path)
+    names = {figure.name for figure in charts.figures(database)}
+    assert {"signal-tanh-input=normal-bias_std=0.0", "signal-tanh-input=uint8-bias_std=0.5"} <= names
+    assert len(names) == len(charts.CHARTS) * 2 * 2
+    rows = charts.verdict_map(database).to_dict()["data"]["values"]
+    places = [(row["initializer"], row["activation"], row["network"]) for row in rows]
+    assert len(places) == len(set(places)) == 2 * 4 * 2 * 2 * 2
+    assert "1 × 12-4, input=uint8, bias_std=0.5" in {network for *_, network in places}
+
+
 def test_charts_survive_one_cell_and_nothing_positive(one, tmp_path):
     assert charts.save_figures(one)
     dead = make_results(tmp_path, tiny(initializer="zeros", activation="relu", seed=[0]))
@@ -165,7 +181,7 @@ def test_the_stds_of_the_notes_are_met_within_three_percent(note, tmp_path):
         depth=notes.DEPTH,
         width=notes.WIDTH,
         seed={"count": 3},
-        probe={"batch": 1000, "histograms": False},
+        probe={"batch": notes.BATCH, "histograms": False},
     )
     database = Database(make_results(tmp_path, config).folder)
     ours = notes.measured(database, note)

@@ -33,6 +33,16 @@ def test_overlapping_grids_are_united():
     assert plan.num_rows == GRID_SIZE * 3 / 2
 
 
+def test_a_cell_asked_for_with_and_without_histograms_is_computed_once_with_them():
+    grid = TINY["grids"][0]
+    plain = grid | {"depth": [4, 9], "probe": {"histograms": False}}
+    for grids in ([grid, plain], [plain, grid]):
+        plan = make_plan(Config.checked(TINY | {"grids": grids}, "test"))
+        assert plan.num_rows == GRID_SIZE * 3 / 2
+        shown = set(zip(plan["depth"].to_pylist(), plan["histograms"].to_pylist(), strict=True))
+        assert shown == {(1, True), (4, True), (9, False)}
+
+
 def test_the_order_of_the_axes_and_of_the_grids_does_not_matter():
     plan = make_plan(tiny())
     turned = make_plan(

@@ -4,7 +4,7 @@ To add one, write its function and its entry in ``CHARTS``; the files, the repor
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from winit.findings.database import Database
 from winit.network.activations import activation
 from winit.network.statistics import HISTOGRAM_BINS, histogram_edges
 from winit.sweep.layout import Results
+from winit.sweep.schema import PROBE_KEYS
 from winit.sweep.verdicts import VERDICTS
 
 AnyChart = Any
@@ -33,20 +34,41 @@ _COLOURS = {
 
 @dataclass(frozen=True)
 class Network:
-    """Which cells a chart shows, apart from the initializer."""
+    """Which cells a chart shows, apart from the initializer: one network under one probe."""
 
     activation: str
     depth: int
     width: str
+    probe: tuple[tuple[str, Any], ...] = ()
+    """the probe settings in which the results differ, by name"""
 
     @property
     def where(self) -> str:
         """The same as an SQL condition."""
-        quoted = self.activation.replace("'", "''")
-        return f"activation = '{quoted}' AND depth = {self.depth} AND width = '{self.width}'"
+        parts = {"activation": self.activation, "depth": self.depth, "width": self.width}
+        return " AND ".join(
+            f"{name} = {_quoted(value)}" for name, value in (parts | dict(self.probe)).items()
+        )
+
+    @property
+    def name(self) -> str:
+        """The same as a part of a file name; depth and width follow from the rest."""
+        label = "-".join([self.activation, *_settings(self.probe)])
+        return "".join(c if c.isalnum() or c in "._=-" else "_" for c in label)
 
     def __str__(self) -> str:
-        return f"{self.depth} {self.activation} layers of width {self.width}"
+        return ", ".join(
+            [f"{self.depth} {self.activation} layers of width {self.width}", *_settings(self.probe)]
+        )
+
+
+def _settings(probe: Iterable[tuple[str, Any]]) -> list[str]:
+    return [f"{name}={value}" for name, value in probe]
+
+
+def _quoted(value: Any) -> str:
+    """An SQL literal."""
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
 
 @dataclass(frozen=True)
@@ -70,12 +92,12 @@ class Figure:
 
 
 def figures(database: Database) -> list[Figure]:
-    """Every chart for the deepest network of every activation, then those of the whole grid."""
+    """Every chart for the deepest network of every activation, under every probe of the results."""
     drawn = []
     for network in _networks(database):
         for chart in CHARTS:
             if (picture := chart.draw(database, network)) is not None:
-                name = f"{chart.name}-{_file_name(network.activation)}"
+                name = f"{chart.name}-{network.name}"
                 drawn.append(Figure(name, f"{chart.title}: {network}", chart.caption, picture))
     return drawn
 
@@ -93,21 +115,24 @@ def save_figures(results: Results) -> list[Figure]:
 
 def verdict_map(database: Database) -> AnyChart:
     """The answer at a glance: initializer × depth and width, a panel for each activation."""
+    probe = _varying(database)
+    columns = ", ".join(["depth", "width", *probe])
     rows = _rows(
         database,
-        """SELECT initializer, activation, depth, width, verdict, agreeing, seeds,
+        f"""SELECT initializer, activation, {columns}, verdict, agreeing, seeds,
             activation_verdict, gradient_verdict FROM summary
-            WHERE verdict IS NOT NULL""",
+            WHERE verdict IS NOT NULL ORDER BY {columns}""",
     )
     for row in rows:
-        row["network"] = f"{row['depth']} × {row['width']}"
-    order = sorted({(row["depth"], row["width"]) for row in rows})
+        settings = _settings((key, row[key]) for key in probe)
+        row["network"] = ", ".join([f"{row['depth']} × {row['width']}", *settings])
+    order = list(dict.fromkeys(row["network"] for row in rows))
     present = [verdict for verdict in VERDICTS if any(row["verdict"] == verdict for row in rows)]
     return (
         alt.Chart(alt.Data(values=rows))
         .mark_rect(stroke="white", strokeWidth=1)
         .encode(
-            x=alt.X("network:N", title="depth × width", sort=[f"{d} × {w}" for d, w in order]),
+            x=alt.X("network:N", title="depth × width", sort=order),
             y=alt.Y("initializer:N", title=None, axis=alt.Axis(labelLimit=220)),
             color=alt.Color(
                 "verdict:N",
@@ -234,14 +259,27 @@ CHARTS: tuple[Chart, ...] = (
 )
 
 
+def _varying(database: Database) -> list[str]:
+    """The probe settings in which the cells of the results differ."""
+    counts = ", ".join(f"count(DISTINCT {key}) AS {key}" for key in PROBE_KEYS)
+    (row,) = _rows(database, f"SELECT {counts} FROM cells")
+    return [key for key in PROBE_KEYS if row[key] > 1]
+
+
 def _networks(database: Database) -> list[Network]:
-    """For each activation its deepest network; of several widths the constant and widest one."""
-    rows = database.sql("""
-        SELECT DISTINCT ON (activation) activation, depth, width FROM layers
-        ORDER BY activation, depth DESC, contains(width, '-'),
-            CAST(split_part(width, '-', 1) AS INTEGER) DESC
-    """).fetchall()
-    return [Network(*row) for row in rows]
+    """For each activation and probe its deepest network; of several widths the constant and widest one."""
+    probe = _varying(database)
+    kind = ", ".join(["activation", *probe])
+    rows = _rows(
+        database,
+        f"""SELECT DISTINCT ON ({kind}) {kind}, depth, width FROM layers
+            ORDER BY {kind}, depth DESC, contains(width, '-'),
+            CAST(split_part(width, '-', 1) AS INTEGER) DESC""",
+    )
+    return [
+        Network(row["activation"], row["depth"], row["width"], tuple((key, row[key]) for key in probe))
+        for row in rows
+    ]
 
 
 def _lines(rows: Rows, name: str, y: alt.Y) -> AnyChart:
@@ -300,7 +338,3 @@ def _powers(low: int, high: int) -> list[float]:
 def _rows(database: Database, query: str) -> Rows:
     rows: Rows = database.sql(query).to_arrow_table().to_pylist()
     return rows
-
-
-def _file_name(label: str) -> str:
-    return "".join(c if c.isalnum() or c in "._=" else "_" for c in label)

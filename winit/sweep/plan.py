@@ -3,7 +3,8 @@
 All cells of a plan are held as columns, so that a million of them take seconds and megabytes.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -209,7 +210,14 @@ def _expand(config: Config) -> _Grid:
             for axis, chosen in zip(_Grid.axes, values, strict=True)
         ]
         numbers.append(np.ravel_multi_index(np.ix_(*codes), shape).ravel())
-    found = np.unravel_index(np.unique(np.concatenate(numbers)), shape)
+    cells = np.unique(np.concatenate(numbers))
+    # A cell that is asked for with histograms and without has the same numbers: the one with them does.
+    stride = math.prod(shape[1:])
+    for code, probe in enumerate(levels["probe"]):
+        twin = place["probe"].get(replace(probe, histograms=True), code)
+        shift = (twin - code) * stride
+        cells = cells[(cells // stride != code) | ~np.isin(cells + shift, cells) | (shift == 0)]
+    found = np.unravel_index(cells, shape)
     return _Grid(levels, dict(zip(_Grid.axes, found, strict=True)))
 
 
