@@ -46,6 +46,7 @@ format: .venv/dev.stamp
 
 docs: .venv/run.stamp
 	$(BIN)/python -m winit.sweep.schema > results/README.md
+	$(BIN)/python -m winit.findings.catalogue docs
 
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml
 

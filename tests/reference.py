@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from winit.network.activations import activation
+from winit.network.activations import activation, histogram_range
 from winit.network.cells import Cell, hidden_widths, input_width
 
 SQRT3 = math.sqrt(3.0)
@@ -98,7 +98,7 @@ def _activity(phi, h, z, slope, w):
         "h_zero_fraction": (h == 0).mean(),
         "nonfinite_fraction": 1 - finite.mean(),
         "distinct_units": distinct(h64),
-        "h_histogram": _histogram(h64, *phi.histogram_range),
+        "h_histogram": _histogram(h64, *histogram_range(phi.label)),
         "h_magnitude": magnitudes(h),
     }
     row["cosine_mean"], row["cosine_std"] = _cosines(h64[:64])

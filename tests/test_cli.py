@@ -9,6 +9,7 @@ from samples import TINY, make_results, tiny
 
 import winit.api
 from winit.cli import main
+from winit.findings.predictions import write_theory
 from winit.findings.summary import summarize
 
 
@@ -104,20 +105,52 @@ def test_simulate_refuses_what_a_config_would_refuse():
     assert "at least 1" in result.output
 
 
-@pytest.mark.parametrize(("name", "entry"), [("initializers", "orthogonal"), ("activations", "silu")])
-def test_the_catalogue_is_listed(name, entry):
-    assert entry in run(name).output
+@pytest.mark.parametrize(
+    ("name", "part", "shown", "hidden"),
+    [
+        (
+            "initializers",
+            "",
+            "torch.kaiming_uniform(a=0.0, mode=fan_in, nonlinearity=leaky_relu)",
+            "gelu_tanh",
+        ),
+        ("initializers", "torch", "torch.nn.Linear", "keras"),
+        ("initializers", "xavier", "glorot_normal", "orthogonal"),
+        ("activations", "swish", "silu", "relu"),
+    ],
+)
+def test_the_catalogue_is_listed_and_searched(name, part, shown, hidden):
+    output = " ".join(run(name, *([part] if part else [])).output.split())
+    assert shown in output
+    assert hidden not in output
+
+
+def test_a_phase_diagram_is_drawn_to_a_file(tmp_path):
+    made = tmp_path / "gelu.svg"
+    assert run("phase", "gelu", "--output", str(made)).exit_code == 0
+    assert "σ_w²" in made.read_text()
+    for arguments, words in (
+        (("gelu", "--output", str(tmp_path / "gelu.doc")), "ends neither in .svg"),
+        (("gellu",), "did you mean 'gelu'"),
+    ):
+        refused = run("phase", *arguments)
+        assert refused.exit_code > 0
+        assert words in refused.output
 
 
 def test_query_and_the_python_interface_see_the_same(tmp_path):
-    summarize(make_results(tmp_path, tiny()))
+    results = make_results(tmp_path, tiny())
+    early = run("summarize", "--results", str(tmp_path))
+    assert "run `winit theory` first" in early.output
+    write_theory(results)
+    summarize(results)
     sql = "SELECT count(*) AS cells FROM cells"
     assert "96" in run("query", sql, "--results", str(tmp_path)).output
     assert winit.open_results(tmp_path).sql(sql).fetchall() == [(96,)]
     for query in ("SELECT * FROM nothing", "SELECT error('boom')", "SELECT cast(verdict AS int) FROM cells"):
         refused = run("query", query, "--results", str(tmp_path))
         assert refused.exit_code == 1
-        assert "layers, cells, summary" in refused.output
+        assert "layers, cells, theory, summary" in refused.output
 
 
 def test_simulate_gives_the_numbers_of_the_sweep(tmp_path):
@@ -129,7 +162,7 @@ def test_simulate_gives_the_numbers_of_the_sweep(tmp_path):
 
 
 def test_the_example_of_the_python_interface_is_true():
-    assert doctest.testmod(winit.api) == (0, 3)
+    assert doctest.testmod(winit.api) == (0, 8)
 
 
 def test_debug_shows_the_traceback():

@@ -25,7 +25,7 @@ def imported(path):
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_go_from_findings_to_sweep_to_network(room):
     below = ROOMS[: ROOMS.index(room) + 1]
-    files = list((ROOT / "winit" / room).glob("*.py"))
+    files = list((ROOT / "winit" / room).rglob("*.py"))
     assert len(files) > 3
     for path in files:
         for name in imported(path):
@@ -34,7 +34,7 @@ def test_imports_go_from_findings_to_sweep_to_network(room):
 
 
 def test_the_numerics_know_no_file_and_no_cluster():
-    for path in (ROOT / "winit/network").glob("*.py"):
+    for path in (ROOT / "winit/network").rglob("*.py"):
         heads = {name.split(".")[0] for name in imported(path)}
         assert not heads & {"pyarrow", "dask", "distributed", "pathlib", "duckdb"}, path
 

@@ -18,10 +18,10 @@ from winit.sweep.store import Store
 ROOT = Path(__file__).parents[1]
 
 
-def snakemake(folder, *arguments, **variables):
+def snakemake(folder, *arguments):
     """Run the workflow in ``folder``, a copy of what a user has."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path} | variables
+    environment = os.environ | {"PATH": path}
     return subprocess.run(
         ["snakemake", "--cores", "2", *arguments],
         cwd=folder,
@@ -172,34 +172,38 @@ def test_a_damaged_part_is_computed_anew_by_the_next_run(project):
     assert len(pl.read_parquet(results / "cells.parquet")) == GRID_SIZE
 
 
-BROKEN_ONES = """
+OWN = """
 import pathlib
-from winit.network import initializers
+from winit import Law
 
 def ones(layer):
-    if layer.depth > 1 and pathlib.Path("broken").exists():
+    if layer.depth > 2 and pathlib.Path("broken").exists():
         raise ArithmeticError("no ones today")
-    return initializers.Law("constant", mean=1.0)
-
-initializers.INITIALIZERS["ones"] = initializers.Entry("ones", ones, "", "")
+    return Law("constant", mean=1.0)
 """
 
 
-def test_cells_that_fail_are_named_at_the_end_and_tried_again_by_the_next_run(project, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(BROKEN_ONES)
+def test_cells_that_fail_are_named_at_the_end_and_tried_again_by_the_next_run(project):
+    (project / "own.py").write_text(OWN)
     (project / "broken").touch()
-    grid = TINY["grids"][0] | {"initializer": ["ones", "he_normal"], "activation": "tanh", "seed": [0]}
+    grid = TINY["grids"][0] | {"initializer": ["own.py:ones", "he_normal"], "activation": "tanh", "seed": [0]}
     arguments = ("--config", f"grids={json.dumps([grid])}", "results=failing")
-    run = snakemake(project, *arguments, PYTHONPATH=str(tmp_path))
+    run = snakemake(project, *arguments)
     assert run.returncode == 1
     assert "2 cells failed" in run.stderr
-    assert "initializer ones, activation tanh, depth 4" in run.stderr
+    assert "initializer own.py:ones, activation tanh, depth 4" in run.stderr
     assert "no ones today" in run.stderr
     cells = pl.read_parquet(project / "failing/cells.parquet")
     assert cells.group_by("status").len().sort("status").rows() == [("failed", 2), ("ok", 6)]
     assert "no ones today" in (project / "failing/report.html").read_text()
     (project / "broken").unlink()
-    run = snakemake(project, *arguments, PYTHONPATH=str(tmp_path))
+    run = snakemake(project, *arguments)
     assert run.returncode == 0, run.stdout + run.stderr
     assert computed(project / "failing") == 2
     assert set(pl.read_parquet(project / "failing/cells.parquet")["status"].cast(pl.String)) == {"ok"}
+    # An edited function is computed anew by the next run, and it alone.
+    (project / "own.py").write_text(OWN.replace("mean=1.0", "mean=1.5"))
+    run = snakemake(project, *arguments)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert computed(project / "failing") == 4
+    assert snakemake(project, *arguments, "--dry-run").stdout.count("Nothing to be done") == 1

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from winit.errors import WinitError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from winit.findings.database import Database
+    from winit.network.activations import Activation
 
 
 def simulate(
@@ -31,9 +34,88 @@ def simulate(
     from threadpoolctl import threadpool_limits
 
     from winit.network.kernel import measure
-    from winit.sweep.config import Config
-    from winit.sweep.plan import cells_of, check_memory, make_plan
+    from winit.sweep.plan import cells_of, check_memory
     from winit.sweep.schema import layer_rows
+
+    plan = _plan("simulate", initializer, activation, depth, width, seed, probe)
+    check_memory(plan, psutil.virtual_memory().total)
+    # As on a worker of a sweep: more threads would add up in another order.
+    with threadpool_limits(1):
+        return layer_rows(list(measure(cells_of(plan))))
+
+
+def theory(
+    initializer: str,
+    activation: str,
+    depth: int = 10,
+    width: int | str = 500,
+    **probe: Any,
+) -> "pa.Table":
+    """What mean-field theory predicts for a network: its rows, in the columns of ``results/theory.parquet``.
+
+    ``probe`` is as in ``simulate``. Raises ``winit.WinitError`` with everything that is wrong, and where
+    the weights are not independent and identically distributed.
+
+    >>> import winit
+    >>> rows = winit.theory("mean_field(sigma_w=1.5, sigma_b=0.3)", "tanh", depth=50)
+    >>> round(rows["q_star"][0].as_py(), 4), round(rows["xi_c"][0].as_py(), 2)
+    (0.9608, 19.92)
+    """
+    from winit.findings.predictions import theory_of
+
+    rows, problems = theory_of(_plan("theory", initializer, activation, depth, width, 0, probe))
+    if problems:
+        raise WinitError("; ".join(problems))
+    if not rows.num_rows:
+        raise WinitError(f"there is no theory for {initializer}: its weights are not i.i.d.")
+    return rows
+
+
+def critical_sigma_w(activation: str, sigma_b: float = 0.0) -> float:
+    """The σ_w at which χ₁ = 1 with biases of standard deviation ``sigma_b``: neither vanishing nor exploding.
+
+    Raises ``winit.WinitError`` where the activation has none, or there is no such activation.
+
+    >>> import winit
+    >>> round(winit.critical_sigma_w("relu"), 6)
+    1.414214
+    """
+    from winit.network.meanfield import CriticalityError
+    from winit.network.meanfield import critical_sigma_w as critical
+
+    try:
+        return critical(_find(activation), sigma_b)
+    except CriticalityError as error:
+        raise WinitError(str(error)) from None
+
+
+def phase_diagram(activation: str) -> Any:
+    """An Altair chart of the phases of an activation over (σ_w², σ_b²); ``.save("phase.svg")`` keeps it.
+
+    Raises ``winit.WinitError`` where there is no such activation.
+    """
+    from winit.findings.phase import phase_diagram as draw
+
+    return draw(_find(activation)).properties(title=f"Phases of {activation}")
+
+
+def _find(label: str) -> "Activation":
+    from winit.network.activations import activation
+    from winit.network.labels import LabelError
+    from winit.sweep.sources import with_source
+
+    try:
+        return activation(*with_source(label))
+    except LabelError as error:
+        raise WinitError(str(error)) from None
+
+
+def _plan(
+    source: str, initializer: str, activation: str, depth: int, width: int | str, seed: int, probe: Any
+) -> "pa.Table":
+    """The plan of one cell."""
+    from winit.sweep.config import Config
+    from winit.sweep.plan import make_plan
 
     grid = {
         "initializer": initializer,
@@ -43,16 +125,11 @@ def simulate(
         "seed": seed,
         "probe": probe,
     }
-    config = Config.checked({"grids": [grid]}, "simulate")
-    plan = make_plan(config)
-    check_memory(plan, psutil.virtual_memory().total)
-    # As on a worker of a sweep: more threads would add up in another order.
-    with threadpool_limits(1):
-        return layer_rows(list(measure(cells_of(plan))))
+    return make_plan(Config.checked({"grids": [grid]}, source))
 
 
 def open_results(folder: str | Path = "results") -> "Database":
-    """The results as DuckDB views layers, cells and summary, read-only.
+    """The results as DuckDB views layers, cells, theory and summary, read-only.
 
     ``open_results().sql("SELECT …")`` gives a relation: ``.pl()``, ``.df()``, ``.to_arrow_table()``.
     Raises ``winit.WinitError`` where there are none.

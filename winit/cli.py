@@ -1,7 +1,7 @@
 """The commands. Each step of the workflow is one of them; modules are imported when a step needs them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +165,17 @@ def collect(config_file: Path) -> None:
     collect_cells(results, config.thresholds)
 
 
+@main.command(epilog="Example: winit theory --config config/default.yaml")
+@_config_option
+def theory(config_file: Path) -> None:
+    """Write what theory predicts for the planned networks: theory.parquet."""
+    from winit.findings.predictions import write_theory
+
+    _, results = _open(config_file)
+    for problem in write_theory(results):
+        click.echo(f"no theory for {problem}", err=True)
+
+
 @main.command(epilog="Example: winit summarize --results results")
 @_results_option
 def summarize(folder: Path) -> None:
@@ -219,7 +230,7 @@ def status(config_file: Path) -> None:
 @click.argument("sql")
 @_results_option
 def query(sql: str, folder: Path) -> None:
-    """Ask the results in SQL (DuckDB): the views are layers, cells and summary. Read-only."""
+    """Ask the results in SQL (DuckDB): the views are layers, cells, theory and summary. Read-only."""
     from winit.findings.database import Database
 
     click.echo(Database(folder).show(sql))
@@ -242,35 +253,58 @@ def simulate(initializer: str, activation: str, depth: int, width: str, seed: in
     click.echo(tables.text(_SHOWN, [tuple(row.values()) for row in shown.to_pylist()]))
 
 
-@main.command(epilog="Example: winit initializers")
-def initializers() -> None:
-    """List the initializers, with their arguments, formulas and sources."""
+@main.command(epilog="Example: winit phase gelu --output phase-gelu.svg")
+@click.argument("activation")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="An .svg, .png, .pdf or .html file.  [default: phase-ACTIVATION.svg]",
+)
+def phase(activation: str, output: Path | None) -> None:
+    """Draw the phase diagram of an activation: its critical line and depth scales."""
+    from winit.api import phase_diagram
+
+    output = output or Path(
+        f"phase-{''.join(c if c.isalnum() or c in '._=-' else '_' for c in activation)}.svg"
+    )
+    if output.suffix not in {".svg", ".png", ".pdf", ".html"}:
+        raise click.BadParameter(
+            f"{output} ends neither in .svg nor .png, .pdf or .html", param_hint="--output"
+        )
+    phase_diagram(activation).save(str(output))
+    click.echo(f"{output}")
+
+
+@main.command(epilog="Example: winit initializers torch")
+@click.argument("part", default="")
+def initializers(part: str) -> None:
+    """List the initializers with PART in their names: arguments, law, source, where else to find them."""
     from winit.network.initializers import INITIALIZERS
 
-    entries = INITIALIZERS.values()
-    _catalogue([(e.name, e.make, e.formula, e.source) for e in entries])
+    _catalogue(INITIALIZERS.values(), part)
 
 
-@main.command(epilog="Example: winit activations")
-def activations() -> None:
-    """List the activations, with their arguments, formulas and sources."""
+@main.command(epilog="Example: winit activations elu")
+@click.argument("part", default="")
+def activations(part: str) -> None:
+    """List the activations with PART in their names: arguments, formula, source, where else to find them."""
     from winit.network.activations import ACTIVATIONS
 
-    entries = ACTIVATIONS.values()
-    _catalogue([(e.name, e.evaluate, e.formula, e.source) for e in entries])
+    _catalogue(ACTIVATIONS.values(), part)
 
 
-def _catalogue(entries: list[tuple[str, Callable[..., Any], str, str]]) -> None:
+def _catalogue(entries: Iterable[Any], part: str) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.padding import Padding
+    from rich.text import Text
 
-    from winit.network.labels import arguments_of
+    from winit.network.labels import signature_of
 
-    table = Table("name", "arguments", "formula", "source")
-    for name, function, formula, source in entries:
-        arguments = ", ".join(
-            key if parameter.default is parameter.empty else f"{key}={parameter.default}"
-            for key, parameter in arguments_of(function).parameters.items()
-        )
-        table.add_row(name, arguments, formula, source)
-    Console().print(table)
+    console = Console()
+    for entry in entries:
+        if part in " ".join([entry.name, *entry.aliases]):
+            console.print(Text(signature_of(entry.name, entry.function), "bold"))
+            elsewhere = [f"alias {alias}" for alias in entry.aliases] + list(entry.frameworks)
+            for line in (entry.formula, entry.source, ", ".join(elsewhere)):
+                if line:
+                    console.print(Padding(Text(line), (0, 0, 0, 4)))

@@ -16,26 +16,31 @@ from scipy import stats
 from winit.errors import WinitError
 from winit.findings import charts, notes
 from winit.findings.database import Database
+from winit.findings.predictions import write_theory
 from winit.findings.report import write_report
 from winit.findings.summary import summarize
 from winit.sweep.config import Config
 from winit.sweep.schema import SUMMARY
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    results = make_results(tmp_path_factory.mktemp("results"), tiny())
+def make_findings(folder, config):
+    """Results with theory and summary."""
+    results = make_results(folder, config)
+    write_theory(results)
     summarize(results)
     return results
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return make_findings(tmp_path_factory.mktemp("results"), tiny())
 
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
     """One cell: one seed, one layer."""
     config = tiny(initializer="he_normal", activation="relu", depth=1, width=8, seed=3)
-    results = make_results(tmp_path_factory.mktemp("one"), config)
-    summarize(results)
-    return results
+    return make_findings(tmp_path_factory.mktemp("one"), config)
 
 
 def test_the_summary_has_a_row_for_each_network(results):
@@ -115,8 +120,7 @@ def test_the_histogram_chart_draws_what_was_counted(results):
 def test_cells_of_different_probes_are_never_drawn_as_one(tmp_path):
     grid = TINY["grids"][0]
     other = grid | {"probe": {"bias_std": 0.5, "input": "uint8"}}
-    results = make_results(tmp_path, Config.checked(TINY | {"grids": [grid, other]}, "test"))
-    summarize(results)
+    make_findings(tmp_path, Config.checked(TINY | {"grids": [grid, other]}, "test"))
     database = Database(tmp_path)
     names = {figure.name for figure in charts.figures(database)}
     assert {"signal-tanh-input=normal-bias_std=0.0", "signal-tanh-input=uint8-bias_std=0.5"} <= names
@@ -129,8 +133,7 @@ def test_cells_of_different_probes_are_never_drawn_as_one(tmp_path):
 
 def test_charts_survive_one_cell_and_nothing_positive(one, tmp_path):
     assert charts.save_figures(one)
-    dead = make_results(tmp_path, tiny(initializer="zeros", activation="relu", seed=[0]))
-    summarize(dead)
+    dead = make_findings(tmp_path, tiny(initializer="zeros", activation="relu", seed=[0]))
     charts.save_figures(dead)
     write_report(dead)
 

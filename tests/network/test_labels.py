@@ -1,5 +1,6 @@
 """Labels: one thing, one canonical name; and errors that say the mend."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import pytest
@@ -15,8 +16,15 @@ def example(subject, scale: float, mode: Literal["in", "out"] = "in", times: int
     return subject, scale, mode, times
 
 
+@dataclass(frozen=True)
+class Example:
+    name: str = "example"
+    aliases: tuple = ()
+    function: object = staticmethod(example)
+
+
 def resolve(label):
-    return labels.resolve("example", label, {"example": example}, lambda entry: entry)
+    return labels.resolve("example", label, {"example": Example()})
 
 
 @pytest.mark.parametrize(
@@ -51,10 +59,10 @@ def test_a_label_keeps_every_digit(scale):
         ("example", ["missing a required argument: 'scale'"]),
         ("example(1, 2, 3, 4)", ["too many positional arguments"]),
         ("example(scale=1, mode=inn)", ["mode is 'inn'", "did you mean 'in'?", "allowed: in, out"]),
-        ("example(scale=big)", ["scale is 'big', not a number"]),
-        ("example(scale=True)", ["scale is True, not a number"]),
+        ("example(scale=big)", ["scale is 'big'", "not a number"]),
+        ("example(scale=True)", ["scale is True", "not a number"]),
         ("example(scale=1e999)", ["scale is inf", "finite"]),
-        ("example(scale=1, times=2.5)", ["times is 2.5, not a whole number"]),
+        ("example(scale=1, times=2.5)", ["times is 2.5", "not a whole number"]),
         ("example(scale=1", ["not of the form"]),
         ("example(scale=1)(2)", ["not of the form"]),
         ("example(scale=print(1))", ["not a number or a word"]),
@@ -75,9 +83,3 @@ def test_every_entry_of_the_catalogue_is_found_by_its_canonical_label(find, cata
         found = find(entry.label)
         assert found.entry is entry
         assert find(found.label) == found
-
-
-@pytest.mark.parametrize("label", ["normal(std=-1)", "uniform(low=1, high=0)", "variance_scaling(scale=-1)"])
-def test_values_out_of_range_are_refused_when_the_label_is_read(label):
-    with pytest.raises(labels.LabelError, match=r"-1|high is 0"):
-        initializer(label)

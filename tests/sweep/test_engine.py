@@ -1,18 +1,14 @@
 """The sweep on a real cluster: only what is missing, failures alone, the same bits however it is cut."""
 
 import os
-import signal
-import sys
 import time
 
-import cloudpickle
-import distributed
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from samples import GRID_SIZE, make_results, tiny
 
-from winit.network import initializers
+from winit.network.labels import LabelError
 from winit.sweep import cluster, engine
 from winit.sweep.cluster import blas_threads, open_cluster
 from winit.sweep.collect import collect
@@ -82,44 +78,40 @@ def test_any_cut_of_the_grid_gives_bit_identical_layers(client, tmp_path):
     assert left.read_bytes() == right.read_bytes()
 
 
-def die(layer):
-    """An initializer that ends its process, as one that runs out of memory does."""
-    os.kill(os.getpid(), signal.SIGKILL)
+OWN = """
+import os, signal
 
+from winit import Law
+
+def die(layer):
+    # As one that runs out of memory does.
+    if layer.depth > 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Law("constant")
 
 def complain(layer, about: str = "that"):
-    """An initializer that raises in deep networks."""
     if layer.depth > 2:
         raise ValueError(about)
-    return initializers.lecun_normal(layer)
-
-
-class Catalogue(distributed.WorkerPlugin):
-    """Adds catalogue entries on every worker, those that start later too."""
-
-    def __init__(self, **entries):
-        self.entries = {name: initializers.Entry(name, make, "", "") for name, make in entries.items()}
-
-    def setup(self, worker):
-        initializers.INITIALIZERS.update(self.entries)
+    return Law("normal", layer.fan_in**-0.5)
+"""
 
 
 @pytest.fixture
-def entries():
-    """Initializers that fail, in this process and, by the plugin, on workers."""
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    known = dict(initializers.INITIALIZERS)
-    yield Catalogue(complain=complain)
-    initializers.INITIALIZERS.clear()
-    initializers.INITIALIZERS.update(known)
-    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+def own(tmp_path):
+    """A file with initializers that fail in deep networks."""
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return path
 
 
-def test_a_cell_that_raises_fails_alone_and_is_tried_again(client, tmp_path, entries):
-    entries.setup(None)
-    client.register_plugin(entries)
-    config = tiny(initializer=["he_normal", "complain"], seed=[0], width=[16])
+def test_a_cell_that_raises_fails_alone_and_is_tried_again(client, tmp_path, own):
+    config = tiny(initializer=["he_normal", f"{own}:complain"], seed=[0], width=[16])
+    own.unlink()  # what is computed is what was planned, on workers that do not have the file too
+    with pytest.raises(LabelError, match=r"own\.py cannot be read"):
+        make_plan(config)
+    own.write_text(OWN)
     store, plan = Store(tmp_path / "parts"), make_plan(config)
+    own.unlink()
     outcome = run(plan, client, store)
     assert (outcome.computed, len(outcome.failed)) == (6, 2)
     assert {record.error for record in outcome.failed} == {"ValueError: that"}
@@ -132,19 +124,24 @@ def test_a_cell_that_raises_fails_alone_and_is_tried_again(client, tmp_path, ent
     assert failed["verdict"].null_count == failed.num_rows == 2
 
 
-def test_a_cell_that_kills_its_worker_fails_alone(tmp_path, entries):
-    # Reading the label tries the initializer, here too: so it takes the name of a harmless one there.
-    plan = make_plan(tiny(initializer=["he_normal", "ones"], activation="relu", seed=[0]))
-    entries.entries = {"ones": initializers.Entry("ones", die, "", "")}
+def test_a_cell_that_kills_its_worker_fails_alone(client, tmp_path, own):
+    plan = make_plan(tiny(initializer=["he_normal", f"{own}:die"], activation="relu", seed=[0]))
     store = Store(tmp_path / "parts")
-    with open_cluster(ClusterSettings(), 2) as client:
-        client.register_plugin(entries)
-        outcome = run(plan, client, store)
-    assert (outcome.computed, len(outcome.failed)) == (4, 4)
+    outcome = run(plan, client, store)
+    assert (outcome.computed, len(outcome.failed)) == (6, 2)
     assert all("worker died" in record.error for record in outcome.failed)
     done = store.index().filter(pc.equal(store.index()["status"], "ok"))
     kept = plan.filter(pc.is_in(plan["cell_id"], done["cell_id"].combine_chunks()))
-    assert set(kept["initializer"].to_pylist()) == {"he_normal"}
+    assert set(kept.filter(pc.equal(kept["depth"], 4))["initializer"].to_pylist()) == {"he_normal"}
+
+
+def test_an_edited_function_is_computed_anew_and_nothing_else_is(client, tmp_path, own):
+    config = tiny(initializer=["he_normal", f"{own}:complain"], depth=[1, 2], seed=[0], width=[16])
+    store = Store(tmp_path / "parts")
+    assert run(make_plan(config), client, store).computed == 8
+    assert run(make_plan(config), client, store).computed == 0
+    own.write_text(OWN.replace("**-0.5", "**-0.25"))
+    assert run(make_plan(config), client, store).computed == 4
 
 
 def test_workers_that_are_lost_for_good_are_replaced(tmp_path, monkeypatch):

@@ -40,6 +40,7 @@ PROMISED = [
     "distinct_errors",
     "cosine_mean",
     "cosine_std",
+    "pair_correlation",
     "w_mean",
     "w_std",
     "g_mean",

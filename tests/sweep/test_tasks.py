@@ -2,33 +2,33 @@
 
 import pytest
 
-from winit.network import initializers
 from winit.network.cells import Cell, Probe
+from winit.network.sources import Source
 from winit.sweep.tasks import compute
+
+BROKEN = Source(
+    "broken.py",
+    """
+from winit import Law
+
+def broken(layer):
+    if layer.depth > 1:
+        raise ArithmeticError("the reason")
+    return Law("constant")
+""",
+)
 
 
 def cell(initializer="he_normal", **probe):
-    return Cell(initializer, "relu", 2, "8", 0, Probe(batch=4, **probe))
+    return Cell(initializer, "relu", 2, "8", 0, Probe(batch=4, **probe), (BROKEN,))
 
 
-@pytest.fixture
-def broken(monkeypatch):
-    """An initializer that raises in networks of more than one layer."""
-
-    def make(layer):
-        if layer.depth > 1:
-            raise ArithmeticError("the reason")
-        return initializers.Law("constant")
-
-    monkeypatch.setitem(initializers.INITIALIZERS, "broken", initializers.Entry("broken", make, "", ""))
-
-
-@pytest.mark.usefixtures("broken")
 @pytest.mark.parametrize("others", [[], [cell()]])
 def test_a_cell_that_raises_keeps_its_own_reason(others):
-    done = compute([cell("broken"), *others])
+    bad = cell("broken.py:broken")
+    done = compute([bad, *others])
     errors = {record.cell_id: record.error for record in done.records}
-    assert errors == {cell("broken").id: "ArithmeticError: the reason"} | {c.id: None for c in others}
+    assert errors == {bad.id: "ArithmeticError: the reason"} | {c.id: None for c in others}
     assert set(done.rows["cell_id"].to_pylist()) == {c.id for c in others}
 
 

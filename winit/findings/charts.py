@@ -9,27 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
+import vl_convert
 
 from winit.findings.database import Database
-from winit.network.activations import activation
+from winit.findings.phase import VERDICT_COLOURS, phase_diagram
+from winit.network.activations import activation, histogram_range
 from winit.network.statistics import HISTOGRAM_BINS, histogram_edges
 from winit.sweep.layout import Results
-from winit.sweep.schema import PROBE_KEYS
+from winit.sweep.schema import CELL_KEYS, PROBE_KEYS
 from winit.sweep.verdicts import VERDICTS
+
+_KEYS = ", ".join((*CELL_KEYS[:-1], *PROBE_KEYS))
 
 AnyChart = Any
 Rows = list[dict[str, Any]]
-
-# Okabe & Ito's palette, safe for the colour-blind.
-_COLOURS = {
-    "broken": "#000000",
-    "symmetric": "#CC79A7",
-    "dead": "#999999",
-    "vanishing": "#0072B2",
-    "exploding": "#D55E00",
-    "saturated": "#E69F00",
-    "healthy": "#009E73",
-}
 
 
 @dataclass(frozen=True)
@@ -90,13 +83,22 @@ class Figure:
     caption: str
     chart: AnyChart
 
+    @property
+    def specification(self) -> dict[str, Any]:
+        """Vega-Lite, without the schema's check of every row, which takes longer than all the rest."""
+        with alt.utils.schemapi.debug_mode(arg=False):
+            specification: dict[str, Any] = self.chart.to_dict(validate=False)
+        return specification
+
 
 def figures(database: Database) -> list[Figure]:
     """Every chart for the deepest network of every activation, under every probe of the results."""
     drawn = []
     for network in _networks(database):
         for chart in CHARTS:
-            if (picture := chart.draw(database, network)) is not None:
+            with alt.utils.schemapi.debug_mode(arg=False):
+                picture = chart.draw(database, network)
+            if picture is not None:
                 name = f"{chart.name}-{network.name}"
                 drawn.append(Figure(name, f"{chart.title}: {network}", chart.caption, picture))
     return drawn
@@ -107,9 +109,10 @@ def save_figures(results: Results) -> list[Figure]:
     results.figures.mkdir(exist_ok=True)
     made = figures(Database(results.folder))
     for figure in made:
-        chart = figure.chart.properties(title=figure.title)
-        chart.save(str(results.figures / f"{figure.name}.svg"))
-        chart.save(str(results.figures / f"{figure.name}.png"), ppi=144)
+        titled = figure.specification | {"title": figure.title}
+        svg = vl_convert.vegalite_to_svg(titled)
+        (results.figures / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
+        (results.figures / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(svg, ppi=144))
     return made
 
 
@@ -136,7 +139,7 @@ def verdict_map(database: Database) -> AnyChart:
             y=alt.Y("initializer:N", title=None, axis=alt.Axis(labelLimit=220)),
             color=alt.Color(
                 "verdict:N",
-                scale=alt.Scale(domain=present, range=[_COLOURS[verdict] for verdict in present]),
+                scale=alt.Scale(domain=present, range=[VERDICT_COLOURS[verdict] for verdict in present]),
             ),
             column=alt.Column("activation:N", title=None),
             tooltip=[
@@ -166,8 +169,9 @@ def _signal(database: Database, network: Network) -> AnyChart | None:
     )
     if not rows:
         return None
-    mean = _lines(rows, "mean", _signed(rows, "mean", "mean of h"))
-    return alt.hconcat(mean, _positive_lines(rows, "std", "std of h"))
+    theory = _theory(database, network, {"mean": "h_mean", "std": "h_std"})
+    mean = _lines(rows, theory, "mean", _signed(rows, "mean", "mean of h"))
+    return alt.hconcat(mean, _positive_lines(rows, theory, "std", "std of h"))
 
 
 def _gradients(database: Database, network: Network) -> AnyChart | None:
@@ -179,8 +183,14 @@ def _gradients(database: Database, network: Network) -> AnyChart | None:
     )
     if not rows:
         return None
+    last = {row["initializer"]: row["g"] for row in rows if row["layer"] == network.depth}
+    theory = [
+        row | {"g": row["ratio"] * last[row["initializer"]]}
+        for row in _theory(database, network, {"ratio": "g_std_ratio"})
+        if row["initializer"] in last and row["ratio"] is not None
+    ]
     return alt.hconcat(
-        _positive_lines(rows, "g", "std of ∂L/∂h"), _positive_lines(rows, "w", "norm of ∂L/∂W")
+        _positive_lines(rows, theory, "g", "std of ∂L/∂h"), _positive_lines(rows, [], "w", "norm of ∂L/∂W")
     )
 
 
@@ -194,7 +204,7 @@ def _histograms(database: Database, network: Network) -> AnyChart | None:
     )
     if not cells:
         return None
-    edges = histogram_edges(*activation(network.activation).histogram_range)
+    edges = histogram_edges(*histogram_range(network.activation))
     bars = [
         {
             "initializer": cell["initializer"],
@@ -233,12 +243,38 @@ def _histograms(database: Database, network: Network) -> AnyChart | None:
     )
 
 
+def _phase(database: Database, network: Network) -> AnyChart | None:
+    if "theory" not in database.views:
+        return None
+    points = _rows(
+        database,
+        f"""SELECT initializer, any_value(sigma_w) AS sigma_w, any_value(sigma_b) AS sigma_b,
+                any_value(verdict) AS verdict
+            FROM theory JOIN cells USING ({_KEYS}) WHERE {network.where} AND layer = depth
+            GROUP BY initializer ORDER BY initializer""",
+    )
+    return phase_diagram(activation(network.activation, database.sources), points)
+
+
+def _theory(database: Database, network: Network, columns: dict[str, str]) -> Rows:
+    """Predicted values by layer, under the names that a chart gives them; none where there are none."""
+    if "theory" not in database.views:
+        return []
+    selected = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+    return _rows(
+        database,
+        f"""SELECT initializer, layer, {selected} FROM theory
+            WHERE {network.where} AND layer > 0 ORDER BY ALL""",
+    )
+
+
 CHARTS: tuple[Chart, ...] = (
     Chart(
         "signal",
         "What reaches each layer",
-        "Mean and standard deviation of the activations of each layer, averaged over seeds. A standard"
-        " deviation of exactly zero has no place on the logarithmic axis and is left out.",
+        "Mean and standard deviation of the activations of each layer, averaged over seeds; dashed: theory"
+        " for infinite width. A standard deviation of exactly zero has no place on the logarithmic axis and"
+        " is left out.",
         _signal,
     ),
     Chart(
@@ -253,8 +289,18 @@ CHARTS: tuple[Chart, ...] = (
         "gradients",
         "What comes back to each layer",
         "Standard deviation of ∂L/∂h per example, and norm of ∂L/∂W, for a random cotangent N(0, 1) at the"
-        " output, averaged over seeds. Exact zeros are left out.",
+        " output, averaged over seeds; dashed: theory for infinite width, from the last layer's. Exact zeros"
+        " are left out.",
         _gradients,
+    ),
+    Chart(
+        "phase",
+        "Where the networks stand",
+        "The depth scale of gradients by theory, 1 / |ln χ₁| layers, over the variances of weights and"
+        " biases. Blue: the critical line χ₁ = 1, where it is infinite (dotted where no network gets to,"
+        " since its q moves away); gradients vanish on its left and explode on its right. Points: the"
+        " networks measured here, by verdict.",
+        _phase,
     ),
 )
 
@@ -282,30 +328,35 @@ def _networks(database: Database) -> list[Network]:
     ]
 
 
-def _lines(rows: Rows, name: str, y: alt.Y) -> AnyChart:
+def _lines(rows: Rows, theory: Rows, name: str, y: alt.Y) -> AnyChart:
+    """What was measured, by layer, and dashed beside it what theory predicts."""
     initializers = sorted({row["initializer"] for row in rows})
-    return (
-        alt.Chart(alt.Data(values=rows))
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("layer:O", title="layer"),
-            y=y,
-            color=alt.Color(
-                "initializer:N",
-                sort=initializers,
-                scale=alt.Scale(scheme="tableau10"),
-                legend=alt.Legend(labelLimit=220),
-            ),
-            tooltip=["initializer:N", "layer:O", alt.Tooltip(f"{name}:Q", format=".4g")],
-        )
-        .properties(width=300, height=260)
+    x = alt.X("layer:O", title="layer")
+    colour = alt.Color(
+        "initializer:N",
+        sort=initializers,
+        scale=alt.Scale(domain=initializers, scheme="tableau10"),
+        legend=alt.Legend(labelLimit=220),
     )
+    tooltip = ["initializer:N", "layer:O", alt.Tooltip(f"{name}:Q", format=".4g")]
+    measured = alt.Chart(alt.Data(values=rows)).mark_line(point=True)
+    predicted = alt.Chart(alt.Data(values=[row for row in theory if _is_finite(row[name])]))
+    # Where theory is right its line lies on the measured one: dark and thin, both can be seen.
+    dashed = predicted.mark_line(strokeDash=[5, 4], strokeWidth=1, color="#222")
+    return alt.layer(
+        measured.encode(x=x, y=y, color=colour, tooltip=tooltip),
+        dashed.encode(x=x, y=y, detail="initializer:N", tooltip=tooltip),
+    ).properties(width=300, height=260)
 
 
-def _positive_lines(rows: Rows, name: str, title: str) -> AnyChart:
+def _is_finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _positive_lines(rows: Rows, theory: Rows, name: str, title: str) -> AnyChart:
     """Lines on a logarithmic axis, without what has no place on it."""
-    positive = [row for row in rows if row[name]]
-    return _lines(positive, name, _log(positive, name, title))
+    positive, predicted = ([row for row in part if row[name]] for part in (rows, theory))
+    return _lines(positive, predicted, name, _log(positive, name, title))
 
 
 def _log(rows: Rows, name: str, title: str) -> alt.Y:

@@ -1,4 +1,4 @@
-"""The results as DuckDB views: layers, cells, summary."""
+"""The results as DuckDB views: layers, cells, theory, summary."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import duckdb
 
 from winit.errors import WinitError
 from winit.sweep.layout import Results
+from winit.sweep.plan import sources_in
 
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
@@ -18,6 +19,7 @@ class Database:
         files = {
             "layers": sorted(results.layers.glob("*.parquet")),
             "cells": [results.cells],
+            "theory": [results.theory],
             "summary": [results.summary],
         }
         self.views = {
@@ -27,6 +29,8 @@ class Database:
         }
         if not self.views:
             raise WinitError(f"{folder} holds no results yet; `snakemake --cores all` makes them")
+        self.sources = sources_in(results.read_plan()) if results.plan.exists() else ()
+        """The user's own functions, as they were when they were computed."""
         self._connection = duckdb.connect()
         for name, paths in self.views.items():
             self._connection.read_parquet(paths).create_view(name)

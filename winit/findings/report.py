@@ -43,7 +43,7 @@ def write_report(results: Results) -> None:
     )
     page = environment.get_template("report.html.j2").render(
         figures=[answer, *figures],
-        specifications=_as_script({f.name: f.chart.to_dict() for f in [answer, *figures]}),
+        specifications=_as_script({f.name: f.specification for f in [answer, *figures]}),
         library=vl_convert.javascript_bundle(),  # type: ignore[call-arg] # its stub lacks the default
         notes=notes_table(database),
         notes_source=SOURCE,

@@ -5,18 +5,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import stats
 
+from winit.errors import WinitError
 from winit.findings import tables
 from winit.findings.database import Database
 from winit.findings.notes import notes_table
+from winit.findings.predictions import COMPARISON, KEYS
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
-from winit.sweep.schema import CELL_KEYS, PROBE_KEYS, RATIOS, SUMMARY
+from winit.sweep.schema import COMPARED, RATIOS, SUMMARY
 
 CONFIDENCE = 0.95
 
-_GROUP = ", ".join((*CELL_KEYS[:-1], *PROBE_KEYS))
+_GROUP = ", ".join(KEYS)
 _SHOWN = (
-    *CELL_KEYS[:-1],
+    *KEYS[:4],
     "verdict",
     "agreeing",
     "seeds",
@@ -31,7 +33,12 @@ _SHOWN = (
 
 
 def summarize(results: Results) -> None:
-    """Write summary.parquet, and tables/summary.{csv,md} and tables/notes.md."""
+    """Write summary.parquet, and the tables: summary, theory and notes.
+
+    Raises WinitError where theory.parquet is not there yet.
+    """
+    if not results.theory.exists():
+        raise WinitError(f"there is no {results.theory}; run `winit theory` first")
     database = Database(results.folder)
     summary = summary_of(database)
     with replacing(results.summary) as file:
@@ -41,15 +48,25 @@ def summarize(results: Results) -> None:
     tables.write_csv(results.tables / "summary.csv", summary.column_names, rows)
     shown = [tuple(row.values()) for row in summary.select(_SHOWN).to_pylist()]
     (results.tables / "summary.md").write_text(tables.markdown(_SHOWN, shown), encoding="utf-8")
+    compared = database.sql(f"{COMPARISON} ORDER BY ALL").to_arrow_table()
+    rows = [tuple(row.values()) for row in compared.to_pylist()]
+    tables.write_csv(results.tables / "theory.csv", compared.column_names, rows)
+    (results.tables / "theory.md").write_text(_theory_table(database), encoding="utf-8")
     (results.tables / "notes.md").write_text(notes_table(database), encoding="utf-8")
 
 
 def summary_of(database: Database) -> pa.Table:
     """A row per (initializer, activation, depth, width) and probe, with the schema ``SUMMARY``."""
+    lists = ", ".join(
+        f"list({column} ORDER BY layer) AS {column}"
+        for name in COMPARED
+        for column in (f"{name}_to_theory", f"{name}_z")
+    )
     ratios = ", ".join(
         f"avg({r}) AS {r}_mean, stddev_samp({r}) AS {r}_spread, count({r}) AS {r}_n" for r in RATIOS
     )
     grouped = database.sql(f"""
+        WITH summary AS (
         SELECT {_GROUP}, {ratios},
             count(*) FILTER (status = 'ok') AS seeds,
             count(*) FILTER (status = 'failed') AS failed,
@@ -58,12 +75,52 @@ def summary_of(database: Database) -> pa.Table:
             count(*) FILTER (verdict = outer_verdict) AS agreeing
         FROM (SELECT *, mode(verdict ORDER BY verdict) OVER (PARTITION BY {_GROUP}) AS outer_verdict
               FROM cells)
-        GROUP BY {_GROUP} ORDER BY {_GROUP}
+        GROUP BY {_GROUP}),
+        compared AS (SELECT {_GROUP}, {lists} FROM ({COMPARISON}) GROUP BY {_GROUP})
+        SELECT * FROM summary LEFT JOIN compared USING ({_GROUP}) LEFT JOIN ({_DEPTH_SCALES}) USING ({_GROUP})
+        ORDER BY {_GROUP}
         """).to_arrow_table()
     columns = {name: grouped[name] for name in SUMMARY.names if name in grouped.column_names}
     for ratio in RATIOS:
         columns |= _interval(grouped, ratio)
     return pa.table([columns[name] for name in SUMMARY.names], names=SUMMARY.names).cast(SUMMARY)
+
+
+_DEPTH_SCALES = f"""
+    -- ξ_c from the slope of log |c − c*| over the layers near c*, where it is not just chance
+    SELECT {_GROUP}, any_value(xi_c) AS xi_c,
+        -1 / nullif(regr_slope(ln(away), layer) FILTER (away BETWEEN noise AND 0.2), 0) AS xi_c_measured
+    FROM (SELECT {_GROUP}, layer, any_value(xi_c) AS xi_c,
+              abs(avg(layers.pair_correlation) - any_value(c_star)) AS away,
+              greatest(1e-5, 3 * coalesce(stddev_samp(layers.pair_correlation) / sqrt(count(*)),
+                                          1 / sqrt(any_value(fan_out)))) AS noise
+          FROM layers JOIN theory USING ({_GROUP}, layer)
+          WHERE layer > 0 AND layers.pair_correlation IS NOT NULL
+          GROUP BY {_GROUP}, layer)
+    GROUP BY {_GROUP}
+"""
+
+_THEORY_SHOWN = {
+    "h_std": "std of h at the last layer",
+    "g_std_ratio": "std of g, first layer ÷ last",
+}
+
+
+def _theory_table(database: Database) -> str:
+    """How far the far end of every network is from theory, forward and backward, as Markdown."""
+    header = [*KEYS[:4]]
+    parts = []
+    for name, title in _THEORY_SHOWN.items():
+        header += [title, "predicted", "ratio", "z"]
+        end = "depth" if name == "h_std" else "1"
+        parts += [
+            f"max({column}) FILTER (layer = {end})"
+            for column in (name, f"{name}_predicted", f"{name}_to_theory", f"{name}_z")
+        ]
+    rows = database.sql(
+        f"SELECT {', '.join(KEYS[:4])}, {', '.join(parts)} FROM ({COMPARISON}) GROUP BY {_GROUP} ORDER BY ALL"
+    ).fetchall()
+    return tables.markdown(header, rows)
 
 
 def _mode(name: str) -> str:

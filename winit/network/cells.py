@@ -6,12 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-KERNEL_VERSION = "1"
-"""Part of every cell's identity: raise it when a change of the code changes a number."""
+from winit.network.inputs import input_of
+from winit.network.sources import Sources, identity
 
-Input = Literal["normal", "digits", "uint8"]
-DIGITS_PIXELS = 64
-DIGITS_IMAGES = 1797
+KERNEL_VERSION = "2"
+"""Part of every cell's identity: raise it when a change of the code changes a number."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,8 @@ class Probe:
     """What every cell of a grid does, whichever network it looks at."""
 
     batch: int = 1000
-    input: Input = "normal"
+    input: str = "normal"
+    """canonical label of an input"""
     dtype: Literal["float32", "float64"] = "float32"
     outputs: int = 10
     bias_std: float = 0.0
@@ -36,15 +36,20 @@ class Cell:
     width: str
     seed: int
     probe: Probe
+    sources: Sources = ()
+    """Of the user's own functions among the labels, so that a cell can be computed anywhere."""
 
     @property
     def id(self) -> str:
         """Twenty hex digits that stand for all that decides the numbers, and nothing else."""
-        return cell_id(self.initializer, self.activation, self.depth, self.width, self.seed, self.probe)
+        initializer, activation = (
+            identity(label, self.sources) for label in (self.initializer, self.activation)
+        )
+        return cell_id(initializer, activation, self.depth, self.width, self.seed, self.probe)
 
 
 def cell_id(initializer: str, activation: str, depth: int, width: str, seed: int, probe: Probe) -> str:
-    """See ``Cell.id``."""
+    """See ``Cell.id``. Labels are those of ``sources.identity``."""
     text = f"{KERNEL_VERSION}|{initializer}|{activation}|{depth}|{width}|{seed}|{probe}"
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
@@ -71,4 +76,4 @@ def is_constant(width: str) -> bool:
 
 def input_width(first_hidden: int, probe: Probe) -> int:
     """width_0: the first hidden layer's, but for real images, which have their own."""
-    return DIGITS_PIXELS if probe.input == "digits" else first_hidden
+    return input_of(probe.input).entry.width or first_hidden

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winit.network import statistics
-from winit.network.activations import ACTIVATIONS, UNBOUNDED_RANGE, Activation
+from winit.network.activations import ACTIVATIONS, UNBOUNDED_RANGE, Activation, histogram_range
 from winit.network.draws import Array
 
 SATURATION = 0.05
@@ -77,6 +77,8 @@ class Activity:
     z: Array | None = None
     derivative: Array | None = None
     weights: Array | None = None
+    paired: bool = False
+    """Whether the examples 2k and 2k + 1 are a pair."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -182,6 +184,17 @@ def _cosine(layer: Activity) -> tuple[Value, ...]:
     return float(cosines.mean()), float(cosines.std())
 
 
+def _pair_correlation(layer: Activity) -> tuple[Value, ...]:
+    if not layer.paired:
+        return (np.nan,)
+    signal = layer.output.h if layer.z is None else layer.z
+    largest = np.abs(signal).max(axis=1, keepdims=True).astype(np.float64)
+    units = signal / np.where(largest > 0, largest, np.nan)
+    first, second = units[::2], units[1::2]
+    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return (float(np.mean((first * second).sum(axis=1) / norms)),)
+
+
 def _weights(layer: Activity) -> tuple[Value, ...]:
     assert layer.weights is not None
     of_w = statistics.moments(layer.weights)
@@ -232,7 +245,7 @@ def _product_moments(inputs: Inputs, delta: Array) -> tuple[float, float]:
 
 
 def _h_histogram(layer: Activity) -> tuple[Value, ...]:
-    return (statistics.histogram(layer.output.h, *layer.activation.histogram_range),)
+    return (statistics.histogram(layer.output.h, *histogram_range(layer.activation.label)),)
 
 
 def _h_magnitude(layer: Activity) -> tuple[Value, ...]:
@@ -337,6 +350,17 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
         ),
         "h",
         _cosine,
+    ),
+    Diagnostic(
+        (
+            Column(
+                "pair_correlation",
+                "mean cosine between the pre-activations z (layer 0: the inputs) of the two examples of a"
+                " pair; null unless the input is pairs",
+            ),
+        ),
+        "h",
+        _pair_correlation,
     ),
     Diagnostic(
         (

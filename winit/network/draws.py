@@ -8,14 +8,44 @@ network, computed more exactly.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.floating]
 Purpose = Literal["input", "weights", "bias", "readout", "cotangent"]
-Distribution = Literal["normal", "uniform", "truncated_normal", "orthogonal"]
+Plain = Literal["normal", "uniform", "truncated_normal", "orthogonal"]
+
+
+class Truncated(NamedTuple):
+    """A normal cut off at ``low`` and ``high``, in standard deviations before the cut."""
+
+    low: float
+    high: float
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the standard normal after the cut."""
+        from scipy.stats import truncnorm  # slow to import, and seldom needed
+
+        mean, variance = truncnorm.stats(self.low, self.high, moments="mv")
+        return float(mean), float(np.sqrt(variance))
+
+
+Distribution = Plain | Truncated
+
+
+def excess_kurtosis(distribution: Distribution) -> float:
+    """E x⁴ / (E x²)² − 3 of a standard draw of i.i.d. entries."""
+    if isinstance(distribution, Truncated):
+        from scipy.stats import truncnorm
+
+        return float(truncnorm.stats(*distribution, moments="k"))
+    # A normal cut at ±2: from E x⁴ = 3 − 2 (8 + 3 · 2) p / P, p the density at 2, P = P(|x| < 2).
+    return {"normal": 0.0, "uniform": -1.2, "truncated_normal": -0.6344632828}[distribution]
+
 
 # These numbers are part of every stream's name: never change one, only add.
 _PURPOSES: dict[Purpose, int] = {
@@ -25,7 +55,13 @@ _PURPOSES: dict[Purpose, int] = {
     "readout": 3,
     "cotangent": 4,
 }
-_DISTRIBUTIONS: dict[Distribution, int] = {"normal": 0, "uniform": 1, "truncated_normal": 2}
+_DISTRIBUTIONS: dict[Plain | Literal["truncated", "own"], int] = {
+    "normal": 0,
+    "uniform": 1,
+    "truncated_normal": 2,
+    "truncated": 3,
+    "own": 4,
+}
 
 # Standard deviation of a standard normal cut at ±2; jax.nn.initializers and Keras use the same.
 TRUNCATED_NORMAL_STD = 0.87962566103423978
@@ -43,7 +79,7 @@ class Draws:
         self._kept: dict[tuple[Distribution, Purpose, int, tuple[int, ...]], Array] = {}
 
     def generator(
-        self, purpose: Purpose, layer: int, distribution: Distribution = "normal"
+        self, purpose: Purpose, layer: int, distribution: Plain | Literal["truncated", "own"] = "normal"
     ) -> np.random.Generator:
         """The stream of (seed, purpose, layer), from its start."""
         key = (_PURPOSES[purpose], layer, _DISTRIBUTIONS[distribution])
@@ -55,14 +91,19 @@ class Draws:
         """The draw, float32 (``orthogonal``: float64), of this shape."""
         key = (distribution, purpose, layer, shape)
         if key not in self._kept:
-            drawn = (
-                _orthogonal(_normal(self.generator(purpose, layer), shape))
-                if distribution == "orthogonal"
-                else _SAMPLERS[distribution](self.generator(purpose, layer, distribution), shape)
-            )
+            drawn = self._draw(distribution, purpose, layer, shape)
             drawn.flags.writeable = False
             self._kept[key] = drawn
         return self._kept[key]
+
+    def _draw(
+        self, distribution: Distribution, purpose: Purpose, layer: int, shape: tuple[int, ...]
+    ) -> Array:
+        if isinstance(distribution, Truncated):
+            return _truncated(self.generator(purpose, layer, "truncated"), shape, distribution)
+        if distribution == "orthogonal":
+            return _orthogonal(_normal(self.generator(purpose, layer), shape))
+        return _SAMPLERS[distribution](self.generator(purpose, layer, distribution), shape)
 
 
 def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -81,6 +122,15 @@ def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) ->
     return drawn / np.float32(TRUNCATED_NORMAL_STD)
 
 
+def _truncated(generator: np.random.Generator, shape: tuple[int, ...], cut: Truncated) -> Array:
+    """By the inverse of the distribution function, on the side where the tails keep their digits."""
+    sign = -1.0 if cut.low > 0 else 1.0
+    low, high = sorted((sign * cut.low, sign * cut.high))
+    drawn = sign * ndtri(ndtr(low) + generator.random(shape) * (ndtr(high) - ndtr(low)))
+    mean, std = cut.moments
+    return ((drawn - mean) / std).astype(np.float32)
+
+
 def _orthogonal(normal: Array) -> Array:
     """Q of the QR decomposition, made unique (and Haar distributed) by a positive diagonal of R.
 
@@ -93,7 +143,7 @@ def _orthogonal(normal: Array) -> Array:
     return np.ascontiguousarray(q if rows >= columns else q.T)
 
 
-_SAMPLERS: dict[Distribution, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
+_SAMPLERS: dict[Plain, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
     "normal": _normal,
     "uniform": _uniform,
     "truncated_normal": _truncated_normal,

@@ -23,9 +23,10 @@ from winit.network.diagnostics import (
     Sensitivity,
 )
 from winit.network.draws import Array, Draws
-from winit.network.initializers import Initializer, Layer, initializer
-from winit.network.inputs import cotangent, examples
-from winit.network.propagation import Forward, Trace, backward, forward
+from winit.network.initializers import Initializer, Law, Layer, initializer
+from winit.network.inputs import cotangent, input_of
+from winit.network.propagation import Trace, backward, forward
+from winit.network.sources import Sources
 
 Table = dict[str, NDArray[np.generic]]
 """The columns of a cell's layer rows, by name: shape (depth + 1,), or (depth + 1, slots)."""
@@ -49,15 +50,21 @@ def measure(cells: Iterable[Cell]) -> Iterator[Measured]:
     ordered = sorted(cells, key=lambda cell: (repr(cell.probe), cell.seed, cell.width))
     for (probe, seed, _), sharing in groupby(ordered, lambda c: (c.probe, c.seed, c.width)):
         draws = Draws(seed)
-        networks: dict[tuple[str, str, int], list[Cell]] = {}
+        networks: dict[tuple[Sources, str, str, int], list[Cell]] = {}
         for cell in sharing:
-            prefix_of = 0 if is_constant(cell.width) else cell.depth
-            networks.setdefault((cell.activation, cell.initializer, prefix_of), []).append(cell)
+            network = (cell.sources, cell.activation, cell.initializer, prefix_of(cell))
+            networks.setdefault(network, []).append(cell)
         for members in networks.values():
             # Within a generator, errstate would leak to the caller between two results.
             with np.errstate(all="ignore"):
                 finished = _measure_network(members, probe, draws)
             yield from finished
+
+
+def prefix_of(cell: Cell) -> int:
+    """Cells that differ in depth alone are beginnings of one network where this is equal."""
+    by_depth = initializer(cell.initializer, cell.sources).entry.by_depth
+    return 0 if is_constant(cell.width) and not by_depth else cell.depth
 
 
 def _measure_network(cells: Sequence[Cell], probe: Probe, draws: Draws) -> list[Measured]:
@@ -69,10 +76,14 @@ def _measure_network(cells: Sequence[Cell], probe: Probe, draws: Draws) -> list[
     outputs = [Inputs(x)]
     layers: list[Trace] = []
     table = _empty_table(deepest.depth)
-    _record(table, 0, Activity(network.activation, outputs[0]), probe)
+    paired = input_of(probe.input).entry.paired
+    _record(table, 0, Activity(network.activation, outputs[0], paired=paired), probe)
     for index, layer in enumerate(forward(x, network.parameters, network.activation, deepest.depth), 1):
         outputs.append(Inputs(layer.h))
-        _record(table, index, _activity(layer, outputs[-1], network.activation), probe)
+        activity = Activity(
+            network.activation, outputs[-1], layer.z, layer.derivative, layer.weights, paired=paired
+        )
+        _record(table, index, activity, probe)
         layers.append(Trace(layer.inputs, layer.weights, layer.derivative))
     shared = (time.perf_counter() - started) / len(cells)
 
@@ -80,7 +91,7 @@ def _measure_network(cells: Sequence[Cell], probe: Probe, draws: Draws) -> list[
     for cell in cells:
         started = time.perf_counter()
         rows = {name: column[: cell.depth + 1].copy() for name, column in table.items()}
-        readout = network.readout(cell.depth)
+        readout = network.readout(cell.depth, outputs[cell.depth].h)
         for step in backward(layers[: cell.depth], readout, network.cotangent):
             sensitivity = Sensitivity(outputs[step.index - 1], step.g, step.delta)
             _record(rows, step.index, sensitivity, probe)
@@ -95,41 +106,40 @@ class Network:
         self.probe = cell.probe
         self.depth = cell.depth
         self.widths = hidden_widths(cell.width, cell.depth)
-        self.initializer: Initializer = initializer(cell.initializer)
-        self.activation: Activation = activation(cell.activation)
+        self.initializer: Initializer = initializer(cell.initializer, cell.sources)
+        self.activation: Activation = activation(cell.activation, cell.sources)
         self.draws = draws
         self.dtype: np.dtype[np.floating] = np.dtype(cell.probe.dtype)
 
     @property
     def examples(self) -> Array:
         """x, shape (batch, width_0)."""
-        return examples(self.probe, input_width(self.widths[0], self.probe), self.draws)
+        width = input_width(self.widths[0], self.probe)
+        drawn = input_of(self.probe.input).examples(self.probe.batch, width, self.draws)
+        return drawn.astype(self.dtype, copy=False)
 
     @property
     def cotangent(self) -> Array:
         """The cotangent v = ∂L/∂y, shape (batch, outputs)."""
-        return cotangent(self.probe, self.draws)
+        drawn = cotangent(self.probe.batch, self.probe.outputs, self.draws)
+        return drawn.astype(self.dtype, copy=False)
 
     def parameters(self, index: int, inputs: Array) -> tuple[Array, Array | None]:
         """W_l, shape (fan_in, fan_out), and b_l, shape (fan_out,), of layer l = ``index``."""
         fan_out = self.widths[index - 1]
-        weights = self.initializer.weights(self._layer(inputs.shape[1], fan_out, index, self.depth))
-        if not self.probe.bias_std:
-            return weights, None
-        bias = self.draws.standard("normal", "bias", index, (fan_out,)).astype(self.dtype)
-        return weights, bias * self.dtype.type(self.probe.bias_std)
+        layer = self._layer(inputs, fan_out, index, self.depth)
+        weights, bias = self.initializer.parameters(layer)
+        if bias is None and self.probe.bias_std:
+            bias = layer.draw(Law("normal", self.probe.bias_std), "bias")
+        return weights, bias
 
-    def readout(self, depth: int) -> Array:
+    def readout(self, depth: int, inputs: Array) -> Array:
         """W_out behind layer ``depth``, shape (width of that layer, outputs)."""
-        layer = self._layer(self.widths[depth - 1], self.probe.outputs, depth + 1, depth)
-        return self.initializer.weights(layer)
+        return self.initializer.parameters(self._layer(inputs, self.probe.outputs, depth + 1, depth))[0]
 
-    def _layer(self, fan_in: int, fan_out: int, index: int, depth: int) -> Layer:
-        return Layer(fan_in, fan_out, index, depth, self.activation, self.draws, self.dtype)
-
-
-def _activity(layer: Forward, output: Inputs, function: Activation) -> Activity:
-    return Activity(function, output, layer.z, layer.derivative, layer.weights)
+    def _layer(self, inputs: Array, fan_out: int, index: int, depth: int) -> Layer:
+        fan_in = inputs.shape[1]
+        return Layer(fan_in, fan_out, index, depth, self.activation, self.draws, self.dtype, inputs)
 
 
 def _empty_table(depth: int) -> Table:

@@ -8,16 +8,17 @@ canonical label: arguments in signature order, those that equal the default left
 import ast
 import difflib
 import inspect
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 _TYPE_NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
 
 Value = float | int | str | bool
-Entry = TypeVar("Entry")
 
 _CALL = re.compile(r"\s*(?P<name>[^()\s]+)\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
 
@@ -93,33 +94,68 @@ def bind(call: Call, function: Callable[..., Any]) -> dict[str, Value]:
 
 
 def arguments_of(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature of ``function`` without its first parameter, the subject."""
-    _, *parameters = inspect.signature(function).parameters.values()
+    """The signature of ``function`` without its first parameter, the subject.
+
+    Raises LabelError where the function is not of that form: a subject, then arguments with names.
+    """
+    try:
+        _, *parameters = inspect.signature(function, eval_str=True).parameters.values()
+    except (ValueError, NameError, TypeError) as error:
+        raise LabelError(f"{function!r} must take its subject as its first parameter ({error})") from None
+    if any(p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY} for p in parameters):
+        raise LabelError(f"{function.__name__} must name its arguments: no *args, no **kwargs, no /")
     return inspect.Signature(parameters)
 
 
 def _checked(owner: str, parameter: inspect.Parameter, value: Value) -> Value:
     allowed = parameter.annotation
-    if get_origin(allowed) is Literal:
-        choices = get_args(allowed)
-        if value not in choices:
-            hint = suggestion(str(value), choices)
-            raise LabelError(f"{owner}: {parameter.name} is {value!r}{hint} (allowed: {', '.join(choices)})")
+    if allowed is parameter.empty:  # a user's function need not say; its default does
+        allowed = object if parameter.default in {parameter.empty, None} else type(parameter.default)
+    choices = tuple(itertools.chain.from_iterable(_choices(part) for part in _parts(allowed)))
+    types = [part for part in _parts(allowed) if get_origin(part) is not Literal]
+    if value in choices:
         return value
-    if allowed is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if float in types and isinstance(value, (int, float)) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise LabelError(f"{owner}: {parameter.name} is {value}; it must be finite")
         return float(value)
-    if type(value) is not allowed:
-        raise LabelError(f"{owner}: {parameter.name} is {value!r}, not {_TYPE_NAMES[allowed]}")
-    return value
+    if type(value) in types or object in types:
+        return value
+    wanted = [f"not {_TYPE_NAMES.get(part, part.__name__)}" for part in types]
+    if choices:
+        wanted.append(f"allowed: {', '.join(choices)}")
+    hint = suggestion(str(value), choices)
+    raise LabelError(f"{owner}: {parameter.name} is {value!r}{hint} ({'; '.join(wanted)})")
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, or the one type that it is."""
+    return get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def canonical(name: str, function: Callable[..., Any], arguments: Mapping[str, Value]) -> str:
     """The one label of ``name`` with these arguments."""
     parameters = arguments_of(function).parameters
-    shown = [f"{key}={value}" for key, value in arguments.items() if value != parameters[key].default]
+    shown = [
+        f"{key}={_written(value)}" for key, value in arguments.items() if value != parameters[key].default
+    ]
     return f"{name}({', '.join(shown)})" if shown else name
+
+
+def _written(value: Value) -> str:
+    """Words stand without quotes where they can."""
+    return repr(value) if isinstance(value, str) and not value.isidentifier() else str(value)
+
+
+def signature_of(name: str, function: Callable[..., Any]) -> str:
+    """The name and the arguments of an entry, as a call; an argument without a default stands alone."""
+    parameters = arguments_of(function).parameters.values()
+    arguments = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters]
+    return f"{name}({', '.join(arguments)})" if arguments else name
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -128,23 +164,44 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+class Entry(Protocol):
+    """What a catalogue has: a name, other names for it, and the function with the arguments."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
+    @property
+    def function(self) -> Callable[..., Any]: ...
+
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
+
+
+def with_aliases(catalogue: Mapping[str, AnyEntry]) -> dict[str, AnyEntry]:
+    """The entries by all their names."""
+    return {name: entry for entry in catalogue.values() for name in (entry.name, *entry.aliases)}
+
+
 def resolve(
     kind: str,
     label: str,
-    catalogue: Mapping[str, Entry],
-    function_of: Callable[[Entry], Callable[..., Any]],
-) -> tuple[str, Entry, tuple[tuple[str, Value], ...]]:
+    catalogue: Mapping[str, AnyEntry],
+    users: Callable[[str], AnyEntry] | None = None,
+) -> tuple[str, AnyEntry, tuple[tuple[str, Value], ...]]:
     """Look ``label`` up: its canonical form, its entry, and its arguments in signature order.
 
-    ``function_of`` gives the function whose signature says which arguments there are. Raises
+    ``users`` makes the entry of a name with a colon, which is a user's own function. Raises
     LabelError, with the mend, where nothing has that name or the arguments do not fit.
     """
     call = parse(label)
-    entry = catalogue.get(call.name)
-    if entry is None:
+    if ":" in call.name and users is not None:
+        entry = users(call.name)
+    elif call.name in catalogue:
+        entry = catalogue[call.name]
+    else:
         raise LabelError(
             f"unknown {kind} {call.name!r}{suggestion(call.name, catalogue)} (`winit {kind}s` lists them)"
         )
-    function = function_of(entry)
-    arguments = bind(call, function)
-    return canonical(call.name, function, arguments), entry, tuple(arguments.items())
+    arguments = bind(call, entry.function)
+    return canonical(entry.name, entry.function, arguments), entry, tuple(arguments.items())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from winit.errors import WinitError
@@ -31,7 +32,7 @@ def collect(results: Results, thresholds: Thresholds) -> None:
     one is missing; then what was there stays, and the shards count as unfinished.
     """
     plan, store = results.read_plan(), Store(results.parts)
-    index = _verified(store)
+    index = _planned(plan, _verified(store))
     todo = missing(plan, index)
     if todo.num_rows:
         results.forget_shards()
@@ -60,6 +61,11 @@ def _verified(store: Store) -> pa.Table:
         paths = [store.verified(part) for part in index["part"].unique().to_pylist()]
         if None not in paths:
             return index
+
+
+def _planned(plan: pa.Table, index: pa.Table) -> pa.Table:
+    """What the index says of planned cells; parts of others, perhaps of other versions, are not read."""
+    return index.filter(pc.is_in(index["cell_id"], plan["cell_id"].combine_chunks()))
 
 
 def _layers(database: duckdb.DuckDBPyConnection, store: Store, index: pa.Table) -> Iterator[pa.RecordBatch]:

@@ -4,6 +4,7 @@ The models below are the one source: the check and the errors follow from them. 
 what a YAML file or Snakemake holds, and gives the canonical config or a ``ConfigError``.
 """
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,9 +25,11 @@ from pydantic_core import ErrorDetails
 
 from winit.errors import WinitError
 from winit.network.activations import activation
-from winit.network.cells import DIGITS_IMAGES, Input, Probe
+from winit.network.cells import Probe
 from winit.network.initializers import initializer
-from winit.network.labels import suggestion
+from winit.network.inputs import input_of
+from winit.network.labels import LabelError, suggestion
+from winit.network.sources import Sources
 from winit.sweep.fields import (
     LARGEST_WIDTH,
     Count,
@@ -36,6 +39,7 @@ from winit.sweep.fields import (
     Seed,
     SeedCount,
 )
+from winit.sweep.sources import sources_of, with_source
 from winit.sweep.verdicts import Thresholds
 
 
@@ -104,8 +108,19 @@ def _folder(value: Any) -> Any:
     return str(Path(value).expanduser())
 
 
-InitializerLabel = Annotated[str, AfterValidator(lambda label: initializer(label).label)]
-ActivationLabel = Annotated[str, AfterValidator(lambda label: activation(label).label)]
+def _initializer(label: str) -> str:
+    label, at_hand = with_source(label)
+    return initializer(label, at_hand).label
+
+
+def _activation(label: str) -> str:
+    label, at_hand = with_source(label)
+    return activation(label, at_hand).label
+
+
+InitializerLabel = Annotated[str, AfterValidator(_initializer)]
+ActivationLabel = Annotated[str, AfterValidator(_activation)]
+InputLabel = Annotated[str, AfterValidator(lambda label: input_of(label).label)]
 Width = Annotated[str, BeforeValidator(_width)]
 
 
@@ -120,19 +135,22 @@ class ProbeSettings(_Model):
     """What every cell does, unless a grid overrides it."""
 
     batch: Count = Field(Probe.batch, description="examples pushed through")
-    input: Input = Field(Probe.input, description="what the examples are")
+    input: InputLabel = Field(Probe.input, description="what the examples are")
     dtype: Literal["float32", "float64"] = Field(Probe.dtype, description="of the network")
     outputs: Count = Field(Probe.outputs, description="width of the linear readout")
     bias_std: NonNegative = Field(Probe.bias_std, description="of the biases, N(0, bias_std²)")
     histograms: bool = Field(Probe.histograms, description="false saves about half the bytes")
 
     @model_validator(mode="after")
-    def _enough_digits(self) -> "ProbeSettings":
-        if self.input == "digits" and self.batch > DIGITS_IMAGES:
+    def _enough_examples(self) -> "ProbeSettings":
+        entry = input_of(self.input).entry
+        if entry.largest_batch is not None and self.batch > entry.largest_batch:
             raise ValueError(
-                f"batch is {self.batch}, but there are {DIGITS_IMAGES} digits;"
+                f"batch is {self.batch}, but there are {entry.largest_batch} {entry.name};"
                 " take a smaller batch or another input"
             )
+        if entry.paired and self.batch % 2:
+            raise ValueError(f"batch is {self.batch}, but {self.input} needs an even one")
         return self
 
     @property
@@ -150,6 +168,27 @@ class Grid(_Model):
     width: Annotated[list[Width], BeforeValidator(_listed), Field(min_length=1)]
     seed: Annotated[list[Seed], BeforeValidator(_seeds), Field(min_length=1)]
     probe: ProbeSettings = Field(ProbeSettings(), description="probe settings of this grid alone")
+
+    @property
+    def sources(self) -> Sources:
+        """Of the user's own functions among the labels, as they are now."""
+        return sources_of([*self.initializer, *self.activation])
+
+    @model_validator(mode="after")
+    def _everything_fits(self) -> "Grid":
+        """Some initializers need an activation of a kind, and pairs more than one unit."""
+        wrong = []
+        sources = self.sources
+        for name, function in itertools.product(self.initializer, self.activation):
+            try:
+                initializer(name, sources).try_with(activation(function, sources))
+            except LabelError as error:
+                wrong.append(f"with {function}, {error}")
+        if input_of(self.probe.input).entry.paired and "1" in {w.partition("-")[0] for w in self.width}:
+            wrong.append(f"{self.probe.input} needs a first layer of at least 2 units")
+        if wrong:
+            raise ValueError("; ".join(dict.fromkeys(wrong)))
+        return self
 
 
 class ClusterSettings(_Model):
@@ -209,6 +248,11 @@ class Config(_Model):
                 f" {self.sweep.max_cells:,}; raise it if so many are meant"
             )
         return self
+
+    @property
+    def sources(self) -> Sources:
+        """Of the user's own functions among all labels, as they are now."""
+        return tuple(dict.fromkeys(source for grid in self.grids for source in grid.sources))
 
     @classmethod
     def checked(cls, data: Any, source: str) -> "Config":

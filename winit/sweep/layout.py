@@ -36,6 +36,11 @@ class Results:
         return self.folder / "cells.parquet"
 
     @property
+    def theory(self) -> Path:
+        """What theory predicts, a row for each layer of each network."""
+        return self.folder / "theory.parquet"
+
+    @property
     def summary(self) -> Path:
         """A row for each network, over its seeds."""
         return self.folder / "summary.parquet"

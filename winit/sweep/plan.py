@@ -3,8 +3,9 @@
 All cells of a plan are held as columns, so that a million of them take seconds and megabytes.
 """
 
+import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from winit.errors import WinitError
 from winit.network.cells import Cell, Probe, cell_id, hidden_widths, input_width, is_constant
 from winit.network.diagnostics import gram_is_cheaper
 from winit.network.initializers import initializer
+from winit.network.sources import Source, Sources, identity, of_labels
 from winit.sweep.config import Config
 from winit.sweep.schema import PLAN
 
@@ -25,6 +27,7 @@ _SECONDS_PER_ENTRY = 8.0e-9  # activation and statistics, per entry of a layer a
 _SECONDS_PER_LAYER = 1.0e-4  # calls, per layer and pass
 
 _SHARDS = b"shards"
+_SOURCES = b"sources"
 _PASSING_ARRAYS = 6  # at most so many arrays of a layer's size live at once besides what is kept
 _QR_ARRAYS = 4  # the matrix in float64, Q, R, and what LAPACK works in
 
@@ -101,15 +104,15 @@ def make_plan(config: Config, shards: int = 1) -> pa.Table:
     about equal cost.
     """
     grid = _expand(config)
-    cost = _Costs(grid)
+    sources = config.sources
+    cost = _Costs(grid, sources)
     block, shard = _cut(grid, cost.seconds, config.sweep.block_seconds, shards)
-    ids = [
-        cell_id(initializer, activation, depth, width, seed, probe)
-        for initializer, activation, depth, width, seed, probe in zip(
-            *(grid.values(axis) for axis in ("initializer", "activation", "depth", "width", "seed", "probe")),
-            strict=True,
-        )
-    ]
+    grid_ids = grid.with_levels(
+        initializer=[identity(label, sources) for label in grid.levels["initializer"]],
+        activation=[identity(label, sources) for label in grid.levels["activation"]],
+    )
+    parts = ("initializer", "activation", "depth", "width", "seed", "probe")
+    ids = [cell_id(*values) for values in zip(*map(grid_ids.values, parts), strict=True)]
     columns = {
         "cell_id": pa.array(ids),
         "flops": pa.array(cost.flops),
@@ -120,13 +123,19 @@ def make_plan(config: Config, shards: int = 1) -> pa.Table:
     for field in PLAN:
         if field.name not in columns:
             columns[field.name] = grid.column(field)
-    schema = PLAN.with_metadata({_SHARDS: str(shards)})
+    texts = json.dumps([asdict(source) for source in sources])
+    schema = PLAN.with_metadata({_SHARDS: str(shards), _SOURCES: texts})
     return pa.table([columns[name] for name in PLAN.names], schema=schema)
 
 
 def shards_of(plan: pa.Table) -> int:
     """Into how many shards a plan was cut; some may be empty."""
     return int(plan.schema.metadata[_SHARDS])
+
+
+def sources_in(plan: pa.Table) -> Sources:
+    """The user's own functions as they were when the plan was made: these are what is computed."""
+    return tuple(Source(**source) for source in json.loads(plan.schema.metadata[_SOURCES]))
 
 
 def check_memory(plan: pa.Table, limit: float) -> None:
@@ -156,6 +165,7 @@ def totals(plan: pa.Table) -> dict[str, str]:
 
 def cells_of(rows: pa.Table) -> list[Cell]:
     """The rows of a plan as cells."""
+    sources = sources_in(rows)
     return [
         Cell(
             row["initializer"],
@@ -164,6 +174,7 @@ def cells_of(rows: pa.Table) -> list[Cell]:
             row["width"],
             row["seed"],
             Probe(**{name: row[name] for name in Probe.__dataclass_fields__}),
+            of_labels([row["initializer"], row["activation"]], sources) if sources else (),
         )
         for row in rows.to_pylist()
     ]
@@ -177,6 +188,10 @@ class _Grid:
     def __init__(self, levels: dict[str, list[Any]], codes: dict[str, Integers]) -> None:
         self.levels = levels
         self.codes = codes
+
+    def with_levels(self, **levels: list[Any]) -> "_Grid":
+        """The same cells, with other words for the values of some axes."""
+        return _Grid(self.levels | levels, self.codes)
 
     def values(self, axis: str) -> list[Any]:
         levels = self.levels[axis]
@@ -224,9 +239,9 @@ def _expand(config: Config) -> _Grid:
 class _Costs:
     """FLOPs and memory of each cell alone, and the seconds that it adds to its network."""
 
-    def __init__(self, grid: _Grid) -> None:
+    def __init__(self, grid: _Grid, sources: Sources) -> None:
         codes, levels = grid.codes, grid.levels
-        iid = np.array([initializer(label).is_iid for label in levels["initializer"]])
+        iid = np.array([initializer(label, sources).is_iid for label in levels["initializer"]])
         shape = (*(len(levels[axis]) for axis in ("probe", "width", "depth")), 2)
         places = (*(codes[axis] for axis in ("probe", "width", "depth")), iid[codes["initializer"]])
         kinds = np.ravel_multi_index(places, shape)

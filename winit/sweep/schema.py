@@ -113,6 +113,59 @@ CELLS = pa.schema(
 RATIOS = ("h_std_ratio", "g_std_ratio", "saturated_fraction", "dead_fraction", "nonfinite_fraction")
 
 
+_UNITS = {"xi_q": "layers", "xi_c": "layers", "xi_grad": "layers"}
+_PREDICTED = (
+    ("sigma_w", "√(fan_in · Var W); null for the input"),
+    ("sigma_b", "standard deviation of the biases; null for the input"),
+    ("q", "variance of the pre-activations, σ_w² E φ² + σ_b²; null for the input"),
+    ("z_std", "its square root"),
+    ("h_mean", "predicted h_mean"),
+    ("h_std", "predicted h_std"),
+    ("h_second_moment", "predicted h_second_moment"),
+    ("cosine_mean", "predicted cosine_mean; null where examples differ in size or are pairs"),
+    ("pair_correlation", "predicted pair_correlation; null unless the input is pairs"),
+    ("g_std_ratio", "predicted g_std of the layer ÷ g_std of the last layer; null for the input"),
+    ("h_std_spread", "standard deviation of log h_std over seeds that the width and batch let expect"),
+    ("h_std_shift", "expected log(h_std ÷ predicted) at this width"),
+    ("g_std_ratio_spread", "likewise, of log g_std_ratio"),
+    ("g_std_ratio_shift", "likewise, of log g_std_ratio"),
+    ("q_star", "limit of q with depth: 0, finite, or inf where it diverges; null where it has none"),
+    ("chi_1", "χ₁ = σ_w² E φ'² at q_star: growth of a gradient's square by a layer"),
+    ("c_star", "limit of the correlation of two inputs; null unless q_star is finite and not 0"),
+    ("xi_q", "depth scale of q: 1 / −ln of the map's slope at q_star; null where there is none"),
+    ("xi_c", "depth scale of the correlation, likewise at c_star"),
+    ("xi_grad", "depth scale of gradients, 1 / −ln χ₁; negative where they grow, inf where χ₁ = 1"),
+)
+
+THEORY = pa.schema(
+    [
+        *_NETWORK,
+        *_PROBE,
+        _field("layer", pa.int32(), "0 is the input, 1 … depth the hidden layers"),
+        *(_field(name, pa.float64(), meaning, _UNITS.get(name, "1")) for name, meaning in _PREDICTED),
+    ]
+)
+
+COMPARED = {"h_std": "h_std", "g_std_ratio": "g_std of the layer ÷ of the last layer"}
+"""What the summary compares with theory, layer by layer."""
+
+
+def _comparison_fields(name: str, what: str) -> Iterable[pa.Field]:
+    floats = pa.list_(pa.field("element", pa.float64()))
+    yield _field(
+        f"{name}_to_theory",
+        floats,
+        f"{what}, measured ÷ predicted, geometric mean over seeds: layers 1 … depth; null without theory",
+        "1",
+    )
+    yield _field(
+        f"{name}_z",
+        floats,
+        f"log of {name}_to_theory, less the shift, over the standard error that the spread gives it",
+        "1",
+    )
+
+
 def _ratio_fields(name: str) -> Iterable[pa.Field]:
     source = CELLS.field(name).metadata[b"description"].decode()
     yield _field(f"{name}_mean", pa.float64(), f"mean over seeds of: {source}", "1")
@@ -132,6 +185,9 @@ SUMMARY = pa.schema(
         _field("activation_verdict", _LABEL, "the most frequent one of the activations"),
         _field("gradient_verdict", _LABEL, "the most frequent one of the gradients"),
         *(field for name in RATIOS for field in _ratio_fields(name)),
+        *(field for name, what in COMPARED.items() for field in _comparison_fields(name, what)),
+        _field("xi_c_measured", pa.float64(), "depth scale at which pair_correlation nears c_star", "layers"),
+        _field("xi_c", pa.float64(), "the same by theory", "layers"),
     ]
 )
 
@@ -185,6 +241,10 @@ def _column(column: Column, measured: Sequence[Measured]) -> pa.Array:
 _TABLES = {
     "layers/*.parquet": ("a row for each layer of each cell", LAYERS),
     "cells.parquet": ("a row for each cell", CELLS),
+    "theory.parquet": (
+        "what theory predicts, a row for each layer of each network with i.i.d. weights",
+        THEORY,
+    ),
     "summary.parquet": ("a row for each network, over its seeds", SUMMARY),
     "plan.parquet": ("the cells to compute", PLAN),
 }

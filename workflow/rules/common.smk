@@ -12,3 +12,5 @@ except ConfigError as error:
     sys.exit(error.exit_code)
 
 RESULTS = SETTINGS.results
+# Editing a function of the user's own changes the plan as the config does.
+SOURCES = {source.name: source.digest for source in SETTINGS.sources}

@@ -1,13 +1,32 @@
-# dataset → summary and tables → figures → report.
+# plan → theory; dataset and theory → summary and tables → figures → report.
+
+
+rule theory:
+    """What theory predicts for the planned networks."""
+    input:
+        config=f"{RESULTS}/config.yaml",
+        plan=f"{RESULTS}/plan.parquet",
+    output:
+        f"{RESULTS}/theory.parquet",
+    shell:
+        "winit theory --config {input.config:q}"
 
 
 rule summarize:
     input:
         layers=f"{RESULTS}/layers",
         cells=f"{RESULTS}/cells.parquet",
+        theory=f"{RESULTS}/theory.parquet",
     output:
         summary=f"{RESULTS}/summary.parquet",
-        tables=multiext(f"{RESULTS}/tables/", "summary.csv", "summary.md", "notes.md"),
+        tables=multiext(
+            f"{RESULTS}/tables/",
+            "summary.csv",
+            "summary.md",
+            "theory.csv",
+            "theory.md",
+            "notes.md",
+        ),
     shell:
         "winit summarize --results {RESULTS:q}"
 
@@ -15,6 +34,7 @@ rule summarize:
 rule plot:
     input:
         layers=f"{RESULTS}/layers",
+        theory=f"{RESULTS}/theory.parquet",
         summary=f"{RESULTS}/summary.parquet",
     output:
         directory(f"{RESULTS}/figures"),
@@ -26,6 +46,7 @@ rule report:
     input:
         config=f"{RESULTS}/config.yaml",
         layers=f"{RESULTS}/layers",
+        theory=f"{RESULTS}/theory.parquet",
         summary=f"{RESULTS}/summary.parquet",
     output:
         f"{RESULTS}/report.html",

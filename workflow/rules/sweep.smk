@@ -27,6 +27,7 @@ rule plan:
     params:
         shards=len(gather.shards("{scatteritem}")),
         kernel=KERNEL_VERSION,
+        sources=SOURCES,
     shell:
         "winit plan --config {input.config:q} --shards {params.shards} --write"
 

@@ -1,0 +1,209 @@
+"""Theory beside measurement: the table, the comparison in the summary, and the pictures."""
+
+import csv
+import math
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from samples import make_results, tiny
+
+import winit
+from winit.findings import charts
+from winit.findings.database import Database
+from winit.findings.phase import phase_diagram
+from winit.findings.predictions import theory_of, write_theory
+from winit.findings.summary import summarize
+from winit.network.activations import ACTIVATIONS, activation
+from winit.network.cells import Probe
+from winit.network.initializers import initializer
+from winit.network.theory import predict
+from winit.sweep.plan import make_plan
+from winit.sweep.schema import THEORY
+
+OWN = """
+import numpy as np
+import winit
+
+def law(layer): return winit.Law("normal", std=(1.5 / layer.fan_in) ** 0.5)
+def bump(z): return z * np.exp(-z * z), np.exp(-z * z) * (1 - 2 * z * z)
+"""
+
+
+def make(folder, **changes):
+    results = make_results(folder, tiny(**changes))
+    write_theory(results)
+    summarize(results)
+    return results
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Networks with a mean, without one, without theory, and a user's own."""
+    folder = tmp_path_factory.mktemp("results")
+    own = folder / "own.py"
+    own.write_text(OWN)
+    made = make(
+        folder / "results",
+        initializer=["lecun_normal", "orthogonal", "ones", "zeros", f"{own}:law"],
+        activation=["tanh", f"{own}:bump"],
+        depth=[2, 5],
+        width=[40],
+    )
+    own.unlink()  # from here on the plan has it
+    return made
+
+
+def test_the_table_has_a_row_for_each_layer_of_each_iid_network(results):
+    theory = pq.read_table(results.theory)
+    assert theory.schema.equals(THEORY, check_metadata=True)
+    assert "orthogonal" not in theory["initializer"].to_pylist()
+    assert theory.num_rows == 4 * 2 * (3 + 6)
+
+
+def test_the_table_says_what_theory_says(results):
+    rows = Database(results.folder).sql("""
+        FROM theory WHERE initializer = 'lecun_normal' AND activation = 'tanh' AND depth = 5 ORDER BY layer
+    """)
+    table = rows.to_arrow_table().to_pydict()
+    predicted = predict(initializer("lecun_normal"), activation("tanh"), 5, "40", Probe(batch=20))
+    for name in ("q", "h_std", "g_std_ratio", "cosine_mean"):
+        found = np.array([np.nan if value is None else value for value in table[name]])
+        assert found == pytest.approx(getattr(predicted, name), nan_ok=True)
+    assert set(table["q_star"]) == {predicted.limits.q_star}
+    assert table["q"][0] is None
+    assert table["pair_correlation"] == [None] * 6
+
+
+def test_a_join_gives_measured_over_predicted_and_so_does_the_summary(results):
+    database = Database(results.folder)
+    where = "initializer = 'lecun_normal' AND activation = 'tanh' AND depth = 5"
+    joined = database.sql(f"""
+        SELECT layer, exp(avg(ln(layers.h_std / theory.h_std))) AS ratio,
+            avg(ln(layers.h_std / theory.h_std)) AS log, any_value(h_std_shift), any_value(h_std_spread)
+        FROM layers JOIN theory USING (initializer, activation, depth, width, layer)
+        WHERE {where} AND layer > 0 GROUP BY layer ORDER BY layer
+    """).fetchall()
+    (row,) = database.sql(f"FROM summary WHERE {where}").to_arrow_table().to_pylist()
+    assert row["h_std_to_theory"] == pytest.approx([ratio for _, ratio, *_ in joined])
+    assert row["h_std_z"] == pytest.approx(
+        [(log - shift) / spread * math.sqrt(3) for *_, log, shift, spread in joined]
+    )
+    assert row["g_std_ratio_to_theory"][-1] == 1
+    assert max(np.abs(row["h_std_z"])) < 4
+
+
+def test_every_iid_network_is_compared_and_no_other(results):
+    for row in pq.read_table(results.summary).to_pylist():
+        ratios, z = row["h_std_to_theory"], row["h_std_z"]
+        if row["initializer"] == "orthogonal":
+            assert ratios is z is None
+            continue
+        assert len(ratios) == len(z) == row["depth"]
+        if row["initializer"] == "zeros":  # nothing ÷ nothing
+            assert set(ratios) == {None}
+        elif row["initializer"] == "ones":  # theory knows no spread where weights have a mean
+            assert ratios[0] == pytest.approx(1, abs=0.3)
+            assert set(z) == {None}
+        else:
+            assert ratios == pytest.approx([1] * row["depth"], abs=0.3)
+            assert None not in z
+
+
+def test_the_tables_for_people_have_every_layer_and_both_far_ends(results):
+    with (results.tables / "theory.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 2 * (2 + 5)
+    lines = (results.tables / "theory.md").read_text().splitlines()
+    assert len(lines) == 2 + 4 * 2 * 2
+    (line,) = [line for line in lines if "lecun_normal" in line and "tanh" in line and "| 5 " in line]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert float(cells[4]) / float(cells[5]) == pytest.approx(float(cells[6]), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("label", "correlation"),
+    # To c* = 1, and to a c* below it.
+    [("mean_field(sigma_w=1.0, sigma_b=0.3)", 0.3), ("mean_field(sigma_w=2.5, sigma_b=0.3)", 0.3)],
+)
+def test_the_depth_scale_of_correlations_is_measured(label, correlation, tmp_path):
+    probe = {"batch": 64, "input": f"pairs(correlation={correlation})"}
+    results = make(
+        tmp_path, initializer=label, activation="tanh", depth=[8], width=[700], probe=probe, seed={"count": 5}
+    )
+    (row,) = pq.read_table(results.summary).to_pylist()
+    assert row["xi_c_measured"] == pytest.approx(row["xi_c"], rel=0.15)
+
+
+def test_a_users_function_that_raises_has_no_theory_and_says_why(tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text("def deep(layer):\n    assert layer.depth < 3\n    return layer.standard('normal')\n")
+    table, problems = theory_of(make_plan(tiny(initializer=["he_normal", f"{own}:deep"], depth=[2, 3])))
+    assert set(table["initializer"].to_pylist()) == {"he_normal"}
+    assert problems == [f"{own}:deep: AssertionError: "]
+
+
+@pytest.mark.parametrize("chart", ["signal", "gradients"])
+def test_figures_draw_theory_dashed_beside_measurement(results, chart):
+    (entry,) = [c for c in charts.CHARTS if c.name == chart]
+    drawn = entry.draw(Database(results.folder), charts.Network("tanh", 5, "40")).to_dict()
+    panel = drawn["hconcat"][1 if chart == "signal" else 0]
+    measured, predicted = panel["layer"]
+    assert predicted["mark"]["strokeDash"]
+    value = {"signal": "std", "gradients": "g"}[chart]
+    by_layer = [
+        {row["layer"]: row[value] for row in part["data"]["values"] if row["initializer"] == "lecun_normal"}
+        for part in (measured, predicted)
+    ]
+    assert by_layer[0].keys() == by_layer[1].keys() == set(range(1, 6))
+    for layer, found in by_layer[0].items():
+        assert found == pytest.approx(by_layer[1][layer], rel=0.3)
+    assert not [row for row in predicted["data"]["values"] if row["initializer"] == "orthogonal"]
+
+
+def test_a_phase_diagram_of_a_users_own_activation_is_drawn_from_the_plan(results):
+    figures = {figure.name: figure for figure in charts.figures(Database(results.folder))}
+    (name,) = [name for name in figures if name.startswith("phase-") and name.endswith("bump")]
+    points = figures[name].chart.to_dict()["layer"][-1]["data"]["values"]
+    assert [point["names"] for point in points if point["sigma_w2"] == 1.5] == [
+        f"{results.folder.parent}/own.py:law"
+    ]
+
+
+@pytest.mark.parametrize("label", [entry.label for entry in ACTIVATIONS.values()])
+def test_there_is_a_phase_diagram_for_any_activation(label):
+    plane, line, *_ = phase_diagram(activation(label)).to_dict()["layer"]
+    fields = plane["data"]["values"]
+    assert fields
+    assert all(0.01 <= field["depth_scale"] <= 100 for field in fields)
+    for point in line["data"]["values"]:
+        assert point["sigma_b2"] >= 0
+
+
+def test_the_line_of_the_phase_diagram_is_where_the_depth_scale_is_largest():
+    plane, line, *_ = phase_diagram(activation("tanh")).to_dict()["layer"]
+    for point in line["data"]["values"]:
+        if not 0.05 < point["sigma_b2"] < 0.4:
+            continue
+        near = [
+            field
+            for field in plane["data"]["values"]
+            if field["bottom"] <= point["sigma_b2"] < field["top"]
+            and field["low"] <= point["sigma_w2"] < field["high"]
+        ]
+        assert max(field["depth_scale"] for field in near) > 10
+
+
+def test_the_python_interface_has_theory_and_criticality():
+    rows = winit.theory("he_normal", "relu", depth=4, width=64)
+    assert rows["h_second_moment"].to_pylist() == pytest.approx([1] * 5)
+    assert winit.critical_sigma_w("tanh") == pytest.approx(1)
+    assert winit.critical_sigma_w("tanh", sigma_b=0.1) > 1
+    for wrong, words in (
+        (lambda: winit.theory("orthogonal", "tanh"), "not i.i.d."),
+        (lambda: winit.critical_sigma_w("sign"), "its derivative is 0"),
+        (lambda: winit.critical_sigma_w("tnah"), "did you mean 'tanh'"),
+        (lambda: winit.phase_diagram("nowhere.py:f"), "nowhere.py cannot be read"),
+    ):
+        with pytest.raises(winit.WinitError, match=words):
+            wrong()

@@ -1,0 +1,149 @@
+"""The catalogue as a page with pictures, made from its entries.
+
+``python -m winit.findings.catalogue docs`` writes it.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from winit.network.activations import ACTIVATIONS, Activation, activation
+from winit.network.initializers import INITIALIZERS
+from winit.network.inputs import INPUTS
+from winit.network.labels import signature_of
+from winit.network.meanfield import CriticalityError, critical_sigma_w
+
+_PICTURES = "images/activations"
+_REACH, _POINTS = 4.0, 161
+_LOWEST, _HIGHEST = -2.0, 4.0  # a curve ends here
+
+_HEAD = """# The catalogue
+
+Made from the entries by `make docs`. A name with arguments is written as a call,
+`leaky_relu(negative_slope=0.2)`; an argument that is left out has the value shown here. `winit initializers`
+and `winit activations` print the same. Your own: [your-own.md](your-own.md). The theory behind the critical
+σ_w: [theory.md](theory.md).
+"""
+
+_INITIALIZERS = """## Initializers
+
+The kernel is y = x W, W of shape (fan_in, fan_out). Names without a dot follow the papers: normal is normal
+there. Names with a framework in front follow that framework to the letter: its truncation, correction, gains
+and defaults. Not for dense layers, and so not here: Keras' STFT, JAX's delta_orthogonal, torch's dirac_.
+"""
+
+_ACTIVATIONS = """## Activations
+
+φ is the blue line, φ' the dashed orange one. The critical σ_w is the one at which, without biases, gradients
+neither vanish nor explode (χ₁ = 1 at an attracting fixed point); – where there is none.
+"""
+
+_INPUTS = """## Inputs
+
+What is pushed through the networks: `probe.input` in the config.
+"""
+
+
+def page() -> str:
+    """``docs/catalogue.md``."""
+    parts = [
+        _HEAD,
+        _INITIALIZERS,
+        _table(("name", "law", "source", "elsewhere"), _initializers()),
+        _ACTIVATIONS,
+    ]
+    parts.append(_table(("name", "curve", "φ(z)", "critical σ_w", "source", "elsewhere"), _activations()))
+    parts += [_INPUTS, _table(("name", "examples"), ((_signature(e), e.formula) for e in INPUTS.values()))]
+    return "\n".join(parts)
+
+
+def curves() -> dict[str, str]:
+    """The picture of each activation, as SVG, by file name."""
+    import vl_convert
+
+    return {
+        f"{entry.name}.svg": vl_convert.vegalite_to_svg(_curve(activation(entry.label)).to_dict())
+        for entry in ACTIVATIONS.values()
+    }
+
+
+def _signature(entry: Any) -> str:
+    return f"`{signature_of(entry.name, entry.function)}`"
+
+
+def _elsewhere(entry: Any) -> str:
+    return ", ".join([*(f"alias `{alias}`" for alias in entry.aliases), *entry.frameworks])
+
+
+def _initializers() -> Iterable[tuple[str, ...]]:
+    for entry in INITIALIZERS.values():
+        yield _signature(entry), entry.formula, entry.source, _elsewhere(entry)
+
+
+def _activations() -> Iterable[tuple[str, ...]]:
+    for entry in ACTIVATIONS.values():
+        picture = f"![{entry.name}]({_PICTURES}/{entry.name}.svg)"
+        critical = _critical(activation(entry.label))
+        yield _signature(entry), picture, entry.formula, critical, entry.source, _elsewhere(entry)
+
+
+def _critical(function: Activation) -> str:
+    try:
+        value = f"{critical_sigma_w(function):.6g}"
+    except CriticalityError:
+        return "–"
+    return value if function.label == function.entry.name else f"{value} ({function.label})"
+
+
+def _curve(function: Activation) -> Any:
+    z = np.linspace(-_REACH, _REACH, _POINTS)
+    values = [part.round(3) for part in function(z)]
+    rows = [
+        {"z": float(x), "y": float(y), "of": which}
+        for which, part in zip(("φ", "φ'"), values, strict=True)
+        for x, y in zip(z.round(3), part, strict=True)
+        if _LOWEST <= y <= _HIGHEST
+    ]
+    heights = [row["y"] for row in rows if isinstance(row["y"], float)]
+    domain = [min(*heights, -0.1), max(*heights, 1.1)]
+    style = alt.Scale(domain=["φ", "φ'"], range=["#0072B2", "#D55E00"])
+    dash = alt.Scale(domain=["φ", "φ'"], range=[[1, 0], [4, 3]])
+    y = alt.Y("y:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(tickCount=4))
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line()
+        .encode(
+            x=alt.X("z:Q", title=None, axis=alt.Axis(values=[-4, -2, 0, 2, 4])),
+            y=y,
+            color=alt.Color("of:N", scale=style, legend=None),
+            strokeDash=alt.StrokeDash("of:N", scale=dash, legend=None),
+        )
+        .properties(width=150, height=100)
+    )
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return (
+        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        + "\n"
+    )
+
+
+def write(folder: Path) -> None:
+    """Write the page and its pictures under ``folder``."""
+    pictures = folder / _PICTURES
+    pictures.mkdir(parents=True, exist_ok=True)
+    for old in pictures.glob("*.svg"):
+        old.unlink()
+    for name, picture in curves().items():
+        (pictures / name).write_text(picture, encoding="utf-8")
+    (folder / "catalogue.md").write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,124 @@
+"""Theory beside measurement: theory.parquet, and in SQL how far the layers of the results are from it."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from winit.network.activations import activation
+from winit.network.cells import Probe
+from winit.network.initializers import initializer
+from winit.network.sources import Sources, source_name
+from winit.network.theory import Prediction, predict
+from winit.sweep.files import replacing
+from winit.sweep.layout import Results
+from winit.sweep.plan import sources_in
+from winit.sweep.schema import CELL_KEYS, COMPARED, PROBE_KEYS, THEORY
+
+ROUNDING = 1e-6
+"""What float32 does to a logarithm: no spread is taken to be smaller."""
+_NETWORK_KEYS = CELL_KEYS[:-1]
+KEYS = (*_NETWORK_KEYS, *PROBE_KEYS)
+"""What a prediction hangs on, apart from the layer."""
+
+# Of each seed: the layer's own h_std, and its g_std beside that of the last layer.
+_MEASURED = {
+    "h_std": "h_std",
+    "g_std_ratio": "g_std / nullif(max(g_std) FILTER (layer = depth) OVER (PARTITION BY cell_id), 0)",
+}
+
+
+def write_theory(results: Results) -> list[str]:
+    """Write theory.parquet for the networks of the plan. Gives what went wrong, as ``theory_of`` does."""
+    table, problems = theory_of(results.read_plan())
+    with replacing(results.theory) as file:
+        pq.write_table(table, file, compression="zstd")
+    return problems
+
+
+def theory_of(plan: pa.Table) -> tuple[pa.Table, list[str]]:
+    """The rows of theory.parquet, sorted by ``KEYS``, for each network of ``plan`` with i.i.d. weights.
+
+    Networks in which a user's own function raises have none; what it raised comes second, each once.
+    """
+    problems: dict[str, None] = {}
+    networks = plan.select(KEYS).group_by(list(KEYS)).aggregate([]).to_pylist()
+    networks.sort(key=lambda network: tuple(network.values()))
+    sources = sources_in(plan)
+    tables = [THEORY.empty_table()]
+    for network in networks:
+        try:
+            predicted = _predicted(network, sources)
+        except Exception as error:
+            label = next(filter(source_name, (network["initializer"], network["activation"])), None)
+            if label is None:
+                raise
+            problems[f"{label}: {type(error).__name__}: {error}"] = None
+        else:
+            tables += [] if predicted is None else [_rows(network, predicted)]
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks(), list(problems)
+
+
+def _predicted(network: dict[str, Any], sources: Sources) -> Prediction | None:
+    return predict(
+        initializer(network["initializer"], sources),
+        activation(network["activation"], sources),
+        network["depth"],
+        network["width"],
+        Probe(**{key: network[key] for key in PROBE_KEYS}),
+    )
+
+
+def _rows(network: dict[str, Any], predicted: Prediction) -> pa.Table:
+    """The layers of one network. What is not defined is null."""
+    rows = network["depth"] + 1
+    values: dict[str, Any] = {name: [value] * rows for name, value in network.items()}
+    values["layer"] = range(rows)
+    spread, limits = predicted.spread, predicted.limits
+    values |= {
+        "h_std_spread": spread.h_std,
+        "h_std_shift": spread.h_std_shift,
+        "g_std_ratio_spread": spread.g_std_ratio,
+        "g_std_ratio_shift": spread.g_std_ratio_shift,
+    }
+    for name in THEORY.names:
+        if name not in values:
+            limit = getattr(limits, name, None)
+            values[name] = getattr(predicted, name) if hasattr(predicted, name) else [limit] * rows
+    return pa.table([_column(field, values[field.name]) for field in THEORY], schema=THEORY)
+
+
+def _column(field: pa.Field, values: Any) -> pa.Array:
+    if pa.types.is_dictionary(field.type):
+        return pa.array(values, pa.string()).dictionary_encode()
+    if isinstance(values, np.ndarray):
+        return pa.array(values, field.type, from_pandas=True)
+    return pa.array(values, field.type)
+
+
+def _compared(name: str) -> str:
+    ratio = f"ln(nullif(measured.{name}, 0) / nullif(theory.{name}, 0))"
+    return f"""
+        exp(avg(ln(nullif(measured.{name}, 0)))) AS {name},
+        any_value(theory.{name}) AS {name}_predicted,
+        exp(avg({ratio})) AS {name}_to_theory,
+        (avg({ratio}) - any_value({name}_shift)) * sqrt(count({ratio}))
+            / any_value(greatest({name}_spread, {ROUNDING})) AS {name}_z"""
+
+
+_KEYS = ", ".join(KEYS)
+
+COMPARISON = f"""
+    SELECT {_KEYS}, layer, {", ".join(map(_compared, COMPARED))}
+    FROM (SELECT {_KEYS}, layer, {", ".join(f"{sql} AS {name}" for name, sql in _MEASURED.items())}
+          FROM layers) AS measured
+    JOIN theory USING ({_KEYS}, layer)
+    WHERE layer > 0 GROUP BY {_KEYS}, layer
+"""
+"""SQL: how far each hidden layer of each network is from theory, a row for each, over its seeds.
+
+Of every name in ``COMPARED``: the measured value (geometric mean over seeds), the predicted one, their ratio,
+and z, the logarithm of the ratio, less the shift that the width lets expect, over its standard error.
+Networks of which theory says nothing have no rows.
+"""

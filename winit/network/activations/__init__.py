@@ -1,0 +1,128 @@
+"""The catalogue of activations.
+
+An activation is a function from the pre-activation z (and its own arguments) to the pair
+(φ(z), φ'(z)), both new arrays of the shape and dtype of z. Returning both lets them share their
+costly part, and is all that the forward pass, the backward pass and the theory need. At a kink the
+derivative is what the frameworks take; each formula says which. To add one, write the function and
+its entry in one of the modules beside this one; a user's own is ``path/to/file.py:function``.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from winit.network import labels, sources
+from winit.network.activations import piecewise, smooth
+from winit.network.activations.entry import Entry, Pair
+from winit.network.draws import Array
+from winit.network.labels import LabelError
+from winit.network.sources import Sources
+
+__all__ = ["ACTIVATIONS", "UNBOUNDED_RANGE", "Activation", "Entry", "Pair", "activation", "histogram_range"]
+
+ACTIVATIONS: dict[str, Entry] = {entry.name: entry for entry in (*smooth.ENTRIES, *piecewise.ENTRIES)}
+_NAMES = labels.with_aliases(ACTIVATIONS)
+
+# Histograms of an unbounded activation cover this range.
+UNBOUNDED_RANGE = (-4.0, 4.0)
+# Every activation is tried here before anything starts.
+_TRIAL = np.array([[-10.0, -1.5, -0.3], [0.0, 0.01, 0.7], [1.0, 2.5, 10.0]])
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A catalogue entry with its arguments; ``label`` is canonical."""
+
+    label: str
+    entry: Entry
+    arguments: tuple[tuple[str, labels.Value], ...]
+
+    def __call__(self, z: Array) -> Pair:
+        """φ(z) and φ'(z)."""
+        return self.entry.function(z, **dict(self.arguments))
+
+    @cached_property
+    def largest_derivative(self) -> float:
+        """max |φ'(z)| over |z| ≤ 10, from 20,001 points."""
+        return float(np.abs(self(np.linspace(-10.0, 10.0, 20_001))[1]).max())
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """Where φ or one of its derivatives jumps; of a user's own function nothing is known."""
+        return self.entry.kinks(**dict(self.arguments))
+
+    @property
+    def period(self) -> float | None:
+        """The period of φ, None where it has none."""
+        return self.entry.period(**dict(self.arguments))
+
+
+def histogram_range(label: str) -> tuple[float, float]:
+    """What the histogram of h covers: the activation's own range, (−4, 4) where unbounded."""
+    entry = ACTIVATIONS.get(labels.parse(label).name)
+    return UNBOUNDED_RANGE if entry is None or entry.bounds is None else entry.bounds
+
+
+@lru_cache(maxsize=1024)
+def activation(label: str, at_hand: Sources = ()) -> Activation:
+    """The activation that ``label`` names; ``at_hand`` has the sources of the user's own.
+
+    Raises LabelError, with the mend, where there is none, its arguments do not fit, or a user's own
+    function does not give what it should.
+    """
+
+    def users(name: str) -> Entry:
+        return Entry(name, _checked(name, sources.function_of(name, at_hand)), "", "")
+
+    found = Activation(*labels.resolve("activation", label, _NAMES, users))
+    _try(found)
+    return found
+
+
+def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Pair]:
+    """``function``, but a LabelError where it gives anything else than (φ, φ') of z's shape and dtype."""
+
+    @functools.wraps(function)
+    def checked(z: Array, **arguments: Any) -> Pair:
+        given = function(z, **arguments)
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise LabelError(f"{name} must return the pair (φ(z), φ'(z)), not {_described(given)}")
+        for part, value in zip(("φ(z)", "φ'(z)"), given, strict=True):
+            if not isinstance(value, np.ndarray) or value.shape != z.shape or value.dtype != z.dtype:
+                raise LabelError(
+                    f"{name}: {part} is {_described(value)}; it must have the shape and dtype of z,"
+                    f" here {z.shape} and {z.dtype}"
+                )
+            if np.may_share_memory(value, z):
+                raise LabelError(f"{name}: {part} is z itself or a view of it; return a copy")
+        return given
+
+    return checked
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    return f"a {type(value).__name__}"
+
+
+def _try(found: Activation) -> None:
+    """Call it once for each dtype. Raises LabelError where that fails, or an argument is out of range."""
+    for z in (_TRIAL.astype(np.float32), _TRIAL):
+        before = z.copy()
+        try:
+            pair = found(z)
+        except LabelError:
+            raise
+        except Exception as error:
+            raise LabelError(f"{found.label} raised {type(error).__name__}: {error}") from error
+        if not (z == before).all():
+            raise LabelError(f"{found.label} changes its argument z; it must return new arrays")
+        for part, value in zip(("φ(z)", "φ'(z)"), pair, strict=True):
+            if not np.isfinite(value).all():
+                where = z[~np.isfinite(value)][0]
+                raise LabelError(f"{found.label}: {part} is not finite at z = {where:g}")

@@ -1,0 +1,105 @@
+"""The catalogue of initializers.
+
+An initializer is a function from a layer (and its own arguments) to a ``Law``, where the weights are
+independent and identically distributed, or to the weights themselves; with a bias of its own, to both.
+The kernel is y = x W, so that W has shape (fan_in, fan_out). To add one, write the function and its entry in
+one of the modules beside this one; the config check, the catalogue and the tests follow from the entry. A
+user's own is ``path/to/file.py:function``.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from winit.network import labels, sources
+from winit.network.activations import Activation, activation
+from winit.network.draws import Array, Draws
+from winit.network.initializers import frameworks, matrices, papers
+from winit.network.initializers.entry import Entry, Law, Layer, Made, WithBias
+from winit.network.labels import LabelError
+from winit.network.sources import Sources
+
+__all__ = ["INITIALIZERS", "Entry", "Initializer", "Law", "Layer", "WithBias", "initializer"]
+
+INITIALIZERS: dict[str, Entry] = {
+    entry.name: entry for entry in (*papers.ENTRIES, *matrices.ENTRIES, *frameworks.ENTRIES)
+}
+_NAMES = labels.with_aliases(INITIALIZERS)
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """A catalogue entry with its arguments; ``label`` is canonical."""
+
+    label: str
+    entry: Entry
+    arguments: tuple[tuple[str, labels.Value], ...]
+
+    def laws(self, layer: Layer) -> tuple[Law, Law | None] | None:
+        """The laws of W and, where it has one of its own, of b; None where they are not i.i.d."""
+        weights, bias = self._made(layer)
+        if not isinstance(weights, Law) or not (bias is None or isinstance(bias, Law)):
+            return None
+        return weights, bias
+
+    @property
+    def is_iid(self) -> bool:
+        """Whether the weights of a layer are independent and identically distributed."""
+        try:
+            return self.laws(_trial_layer(activation("identity"))) is not None
+        except Exception:  # noqa: BLE001 - a user's own may refuse this activation: nothing is known then
+            return False
+
+    def parameters(self, layer: Layer) -> tuple[Array, Array | None]:
+        """W, shape (fan_in, fan_out), and b, shape (fan_out,), where the initializer has its own.
+
+        Both are in the layer's dtype. Raises LabelError where a user's own function gives anything else.
+        """
+        weights, bias = self._made(layer)
+        try:
+            drawn = layer.draw(weights)
+            return drawn, None if bias is None else layer.draw(bias, "bias")
+        except LabelError as error:
+            raise LabelError(f"{self.label} {error}") from None
+
+    def try_with(self, function: Activation) -> None:
+        """Make the weights of a small layer. Raises LabelError, with the mend, where that fails."""
+        try:
+            self.parameters(_trial_layer(function))
+        except LabelError:
+            raise
+        except Exception as error:
+            raise LabelError(f"{self.label} raised {type(error).__name__}: {error}") from error
+
+    def _made(self, layer: Layer) -> tuple[Law | Array, Law | Array | None]:
+        try:
+            made: Made = self.entry.function(layer, **dict(self.arguments))
+        except LabelError as error:
+            raise LabelError(f"{self.label}: {error}") from None
+        return (made.weights, made.bias) if isinstance(made, WithBias) else (made, None)
+
+
+@lru_cache(maxsize=1024)
+def initializer(label: str, at_hand: Sources = ()) -> Initializer:
+    """The initializer that ``label`` names; ``at_hand`` has the sources of the user's own.
+
+    Raises LabelError, with the mend, where there is none or its arguments do not fit.
+    """
+
+    def users(name: str) -> Entry:
+        # What such a function looks at is not known: it may be the depth.
+        return Entry(name, sources.function_of(name, at_hand), "", "", by_depth=True)
+
+    found = Initializer(*labels.resolve("initializer", label, _NAMES, users))
+    if not sources.is_users(found.entry.name):
+        # Values out of range show themselves now; what hangs on the activation does in ``try_with``.
+        found.try_with(activation("identity"))
+    return found
+
+
+def _trial_layer(function: Activation) -> Layer:
+    """A small layer, on which what is wrong with an initializer shows before anything runs."""
+    draws = Draws(0)
+    inputs = draws.standard("normal", "input", 0, (24, 16))
+    return Layer(16, 12, 1, 2, function, draws, np.dtype(np.float32), inputs)

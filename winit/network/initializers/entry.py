@@ -1,0 +1,156 @@
+"""What an initializer is given, what it gives, and a line of the catalogue of initializers."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from winit.network.activations import Activation
+from winit.network.draws import Array, Distribution, Draws, Plain, Purpose, Truncated, excess_kurtosis
+from winit.network.labels import LabelError
+
+
+@dataclass(frozen=True)
+class Law:
+    """Entries that are i.i.d.: ``mean + std * (a draw of variance 1)``, or the constant ``mean``.
+
+    ``std`` is the true standard deviation, after any truncation. Raises LabelError where a value is
+    not finite, ``std`` is negative, or there is no such distribution.
+    """
+
+    distribution: Distribution | Literal["constant"]
+    std: float = 0.0
+    mean: float = 0.0
+
+    def __post_init__(self) -> None:
+        known = (*get_args(Plain), "constant")
+        if not isinstance(self.distribution, Truncated) and self.distribution not in known:
+            raise LabelError(f"{self.distribution!r} is not a distribution (allowed: {', '.join(known)})")
+        if not (math.isfinite(self.std) and self.std >= 0 and math.isfinite(self.mean)):
+            raise LabelError(
+                f"a law of mean {self.mean} and std {self.std}: both must be finite, std at least 0"
+            )
+
+    @property
+    def excess_kurtosis(self) -> float:
+        """E (w − mean)⁴ / std⁴ − 3."""
+        if self.distribution == "constant" or not self.std:
+            return 0.0
+        return excess_kurtosis(self.distribution)
+
+
+@dataclass(frozen=True)
+class WithBias:
+    """Weights and a bias of the initializer's own, in the place of the probe's."""
+
+    weights: "Law | Array"
+    bias: "Law | Array"
+
+
+Made: TypeAlias = Law | Array | WithBias
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What an initializer may know of the layer whose weights it makes."""
+
+    fan_in: int
+    fan_out: int
+    index: int
+    """1 … depth, depth + 1 for the readout."""
+    depth: int
+    activation: Activation
+    draws: Draws = field(repr=False)
+    dtype: np.dtype[np.floating]
+    inputs: Array | None = field(default=None, repr=False)
+    """What the layer is fed, shape (batch, fan_in), for those that look at data; None in theory."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(fan_in, fan_out), the shape of W."""
+        return self.fan_in, self.fan_out
+
+    @property
+    def is_readout(self) -> bool:
+        """Whether this is the linear readout behind the last hidden layer."""
+        return self.index > self.depth
+
+    def standard(self, distribution: Distribution) -> Array:
+        """The layer's standard draw, shape (fan_in, fan_out), in its dtype; do not write to it.
+
+        All initializers share it, so that they can be compared on equal terms.
+        """
+        # Readouts of every depth are one draw, so that cells that differ in depth stay paired.
+        drawn = self.draws.standard(distribution, *self._stream, self.shape)
+        return drawn.astype(self.dtype, copy=False)
+
+    @property
+    def generator(self) -> np.random.Generator:
+        """Random numbers of the layer's own, from their start, for what no standard draw gives."""
+        return self.draws.generator(*self._stream, "own")
+
+    @property
+    def _stream(self) -> tuple[Purpose, int]:
+        return ("readout", 0) if self.is_readout else ("weights", self.index)
+
+    def draw(self, made: Law | Array, of: Literal["weights", "bias"] = "weights") -> Array:
+        """W, shape (fan_in, fan_out), or b, shape (fan_out,), in the layer's dtype."""
+        shape: tuple[int, ...] = self.shape if of == "weights" else (self.fan_out,)
+        if not isinstance(made, Law):
+            return _checked(made, of, shape).astype(self.dtype, copy=False)
+        if made.distribution == "constant":
+            return np.full(shape, made.mean, self.dtype)
+        purpose, index = self._stream if of == "weights" else ("bias", self.index)
+        standard = self.draws.standard(made.distribution, purpose, index, shape)
+        drawn = standard.astype(self.dtype, copy=False) * self.dtype.type(made.std)
+        if made.mean:
+            drawn += self.dtype.type(made.mean)
+        return drawn
+
+
+def _checked(values: object, what: str, shape: tuple[int, ...]) -> Array:
+    """``values``, if they can be weights or biases of this shape. Raises LabelError where not."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        kind = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
+        raise LabelError(
+            f"returned a {kind} for the {what}; it must return an array of real numbers, a winit.Law,"
+            " or a winit.WithBias of two of these"
+        )
+    if values.shape != shape:
+        raise LabelError(f"returned {what} of shape {values.shape}, not {shape}")
+    if not np.isfinite(values).all():
+        count = np.count_nonzero(~np.isfinite(values))
+        raise LabelError(f"returned {what} that are not finite ({count} of {values.size})")
+    return values
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An initializer: ``function`` takes a layer and the label's arguments and gives the weights."""
+
+    name: str
+    function: Callable[..., Made]
+    formula: str
+    source: str
+    frameworks: tuple[str, ...] = ()
+    """Where it is found, and under which name: ``torch.nn.init.xavier_normal_``, …"""
+    aliases: tuple[str, ...] = ()
+    """Other names for the same; the canonical label has ``name``."""
+    example: str = ""
+    """A label with every argument that has no default."""
+    by_depth: bool = False
+    """Whether a layer's weights depend on how many layers follow it."""
+
+    @property
+    def label(self) -> str:
+        """A label of this entry that is complete."""
+        return self.example or self.name
+
+
+def at_least_zero(name: str, value: float) -> float:
+    """``value``. Raises LabelError where it is negative."""
+    if not value >= 0:
+        raise LabelError(f"{name} is {value}; it must be at least 0")
+    return value

@@ -1,0 +1,96 @@
+"""A user's own functions: ``path/to/file.py:function`` and ``package.module:function``.
+
+Their source travels as text, from the plan to every worker, so that what is computed is what was planned,
+wherever that happens; its digest is part of the cell's identity.
+"""
+
+import hashlib
+import linecache
+import sys
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from winit.network.labels import LabelError, parse, suggestion
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a file or module. ``name`` is what stands before the colon of a label."""
+
+    name: str
+    text: str
+    package: str = ""
+    """The package that a module is part of, so that it may import its neighbours; "" for a file."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hex digits that stand for the text."""
+        return hashlib.blake2b(self.text.encode(), digest_size=8).hexdigest()
+
+
+Sources = tuple[Source, ...]
+
+
+def is_users(name: str) -> bool:
+    """Whether a label's name is that of a user's own function."""
+    return ":" in name
+
+
+def source_name(label: str) -> str | None:
+    """The file or module of ``label``; None where the catalogue has it."""
+    name = parse(label).name
+    return name.partition(":")[0] if is_users(name) else None
+
+
+def identity(label: str, sources: Sources) -> str:
+    """What stands for ``label`` in a cell's identity: itself, and the digest of its source if it has one."""
+    name = source_name(label)
+    return label if name is None else f"{label}#{_find(name, sources).digest}"
+
+
+def of_labels(labels: Sequence[str], sources: Sources) -> Sources:
+    """Those of ``sources`` that the labels stand on."""
+    names = {source_name(label) for label in labels}
+    return tuple(source for source in sources if source.name in names)
+
+
+def function_of(name: str, sources: Sources) -> Callable[..., Any]:
+    """The function that ``name``, as ``file.py:function``, means.
+
+    Raises LabelError where its source is not among ``sources``, cannot be run, or has no such function.
+    """
+    source_name, _, function_name = name.partition(":")
+    module = _module(_find(source_name, sources))
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType)]
+        hint = suggestion(function_name, functions)
+        raise LabelError(f"{source_name} has no function {function_name!r}{hint}")
+    found: Callable[..., Any] = function
+    return found
+
+
+def _find(name: str, sources: Sources) -> Source:
+    for source in sources:
+        if source.name == name:
+            return source
+    raise LabelError(f"the source of {name} is not at hand")
+
+
+@lru_cache(maxsize=256)
+def _module(source: Source) -> types.ModuleType:
+    """The source, run as a module of its own. Raises LabelError with what it raised."""
+    module = types.ModuleType(f"winit_source_{source.digest}")
+    module.__package__ = source.package
+    # Where tracebacks and dataclasses look for a module and its lines.
+    sys.modules[module.__name__] = module
+    lines = source.text.splitlines(keepends=True)
+    linecache.cache[source.name] = (len(source.text), None, lines, source.name)
+    try:
+        exec(compile(source.text, source.name, "exec"), vars(module))  # noqa: S102 - the user's own code
+    except Exception as error:
+        raise LabelError(f"{source.name} cannot be run: {type(error).__name__}: {error}") from error
+    return module
