@@ -6,4 +6,12 @@ from pathlib import Path
 from winit.sweep.cluster import one_thread_each
 
 one_thread_each()
+
+
+def pytest_collection_modifyitems(items):
+    """The long files first, so that no worker is left alone with one at the end."""
+    long = ("test_workflow.py", "test_engine.py", "test_theory.py")
+    items.sort(key=lambda item: long.index(item.path.name) if item.path.name in long else len(long))
+
+
 sys.path.insert(0, str(Path(__file__).parent))

@@ -6,6 +6,7 @@ definition of the random streams, which it restates: each array is drawn here fr
 
 import itertools
 import math
+import re
 
 import numpy as np
 
@@ -55,12 +56,28 @@ def weights(label, seed, purpose, layer, shape, dtype):
     return normal(seed, purpose, layer, shape, dtype) * dtype.type(stds[label])
 
 
+def examples(seed, probe, width):
+    """x of normal input, or of pairs of the correlation that the label gives."""
+    dtype = np.dtype(probe.dtype)
+    x = normal(seed, 0, 0, (probe.batch, width), dtype)
+    if probe.input == "normal":
+        return x
+    cosine = float(re.fullmatch(r"pairs\(correlation=(.*)\)", probe.input)[1])
+    made = []
+    for first, other in zip(x[::2].astype(np.float64), x[1::2].astype(np.float64), strict=True):
+        unit = first / np.linalg.norm(first)
+        rest = other - (other @ unit) * unit
+        second = cosine * unit + math.sqrt(1 - cosine**2) * rest / np.linalg.norm(rest)
+        made += [unit * math.sqrt(width), second * math.sqrt(width)]
+    return np.array(made).astype(dtype)
+
+
 def rows(cell: Cell):
     """The layer rows of ``cell`` as a list of dictionaries; undefined values are None."""
     probe, dtype = cell.probe, np.dtype(cell.probe.dtype)
     phi = activation(cell.activation)
     widths = hidden_widths(cell.width, cell.depth)
-    x = normal(cell.seed, 0, 0, (probe.batch, input_width(widths[0], probe)), dtype)
+    x = examples(cell.seed, probe, input_width(widths[0], probe))
     outputs, pre, slopes, matrices = [x], [None], [None], [None]
     for index, width in enumerate(widths, 1):
         w = weights(cell.initializer, cell.seed, 1, index, (outputs[-1].shape[1], width), dtype)
@@ -83,6 +100,10 @@ def rows(cell: Cell):
         row = _activity(phi, outputs[index], pre[index], slopes[index], matrices[index])
         row |= _sensitivity(outputs[index - 1], errors[index], slopes[index])
         result.append(row)
+    if probe.input != "normal":
+        for row, signal in zip(result, [x, *pre[1:]], strict=True):
+            pairs = zip(signal[::2].astype(np.float64), signal[1::2].astype(np.float64), strict=True)
+            row["pair_correlation"] = np.mean([_cosine(*pair) for pair in pairs])
     return result
 
 
@@ -135,10 +156,13 @@ def _cosines(examples):
     found = []
     for i in range(len(examples)):
         for j in range(i + 1, len(examples)):
-            lengths = np.linalg.norm(examples[i]) * np.linalg.norm(examples[j])
-            if lengths > 0:
-                found.append(examples[i] @ examples[j] / lengths)
+            if examples[i].any() and examples[j].any():
+                found += [_cosine(examples[i], examples[j])]
     return (np.mean(found), np.std(found)) if found else (None, None)
+
+
+def _cosine(a, b):
+    return a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
 
 
 def distinct(columns, tolerance=1e-6):

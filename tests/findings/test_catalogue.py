@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from winit.findings import catalogue
 from winit.network.activations import ACTIVATIONS
 from winit.network.initializers import INITIALIZERS
@@ -11,13 +13,18 @@ from winit.network.inputs import INPUTS
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+@pytest.fixture(scope="module")
+def curves():
+    return catalogue.curves()
+
+
 def test_the_page_is_what_the_entries_make():
     assert (DOCS / "catalogue.md").read_text() == catalogue.page(), "run `make docs`"
 
 
-def test_the_pictures_are_what_the_entries_make():
+def test_the_pictures_are_what_the_entries_make(curves):
     found = {path.name: path.read_text() for path in (DOCS / "images/activations").glob("*.svg")}
-    assert found == catalogue.curves(), "run `make docs`"
+    assert found == curves, "run `make docs`"
 
 
 def test_every_entry_has_a_line_with_its_formula_and_source():
@@ -32,6 +39,6 @@ def test_every_entry_has_a_line_with_its_formula_and_source():
         assert any(all(part in line for part in told) for line in lines), entry.name
 
 
-def test_the_picture_of_relu_shows_both_lines():
-    marks = catalogue.curves()["relu.svg"].count('stroke-width="2"')
+def test_the_picture_of_relu_shows_both_lines(curves):
+    marks = curves["relu.svg"].count('stroke-width="2"')
     assert marks >= 2

@@ -3,6 +3,7 @@
 import csv
 import math
 
+import altair as alt
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +23,7 @@ from winit.sweep.plan import make_plan
 from winit.sweep.schema import THEORY
 
 OWN = """
+import altair as alt
 import numpy as np
 import winit
 
@@ -164,30 +166,35 @@ def test_figures_draw_theory_dashed_beside_measurement(results, chart):
 def test_a_phase_diagram_of_a_users_own_activation_is_drawn_from_the_plan(results):
     figures = {figure.name: figure for figure in charts.figures(Database(results.folder))}
     (name,) = [name for name in figures if name.startswith("phase-") and name.endswith("bump")]
-    points = figures[name].chart.to_dict()["layer"][-1]["data"]["values"]
+    points = figures[name].specification["layer"][-1]["data"]["values"]
     assert [point["names"] for point in points if point["sigma_w2"] == 1.5] == [
         f"{results.folder.parent}/own.py:law"
     ]
 
 
+def phases(label):
+    """The data of the diagram's layers: plane, line, …"""
+    with alt.utils.schemapi.debug_mode(arg=False):
+        return [layer.data.values for layer in phase_diagram(activation(label)).layer]
+
+
 @pytest.mark.parametrize("label", [entry.label for entry in ACTIVATIONS.values()])
 def test_there_is_a_phase_diagram_for_any_activation(label):
-    plane, line, *_ = phase_diagram(activation(label)).to_dict()["layer"]
-    fields = plane["data"]["values"]
+    fields, line, *_ = phases(label)
     assert fields
     assert all(0.01 <= field["depth_scale"] <= 100 for field in fields)
-    for point in line["data"]["values"]:
+    for point in line:
         assert point["sigma_b2"] >= 0
 
 
 def test_the_line_of_the_phase_diagram_is_where_the_depth_scale_is_largest():
-    plane, line, *_ = phase_diagram(activation("tanh")).to_dict()["layer"]
-    for point in line["data"]["values"]:
+    plane, line, *_ = phases("tanh")
+    for point in line:
         if not 0.05 < point["sigma_b2"] < 0.4:
             continue
         near = [
             field
-            for field in plane["data"]["values"]
+            for field in plane
             if field["bottom"] <= point["sigma_b2"] < field["top"]
             and field["low"] <= point["sigma_w2"] < field["high"]
         ]

@@ -1,6 +1,7 @@
 """The kernel against the explicit reference, and its bits under every way of cutting the work."""
 
 import itertools
+import math
 import random
 
 import numpy as np
@@ -10,6 +11,7 @@ import reference
 from winit.network.cells import Cell, Probe
 from winit.network.diagnostics import COLUMNS
 from winit.network.kernel import measure
+from winit.network.sources import Source
 
 REFERENCE_INITIALIZERS = (
     "zeros",
@@ -75,12 +77,51 @@ def test_biases_agree_with_the_explicit_reference():
     assert_agrees(measured(cell)[cell], reference.rows(cell), "float64")
 
 
+def test_pairs_agree_with_the_explicit_reference():
+    for dtype in ("float32", "float64"):
+        probe = Probe(batch=30, input="pairs(correlation=-0.7)", dtype=dtype, bias_std=0.2)
+        cell = Cell("lecun_normal", "gelu", 4, "36-20", 2, probe)
+        table = measured(cell)[cell]
+        assert_agrees(table, reference.rows(cell), dtype)
+        assert table["pair_correlation"][0] == pytest.approx(-0.7, abs=1e-6)
+
+
+def test_an_initializers_own_biases_take_the_place_of_the_probes():
+    own, same = (
+        measured(
+            Cell("mean_field(sigma_w=1.5, sigma_b=0.3)", "tanh", 3, "16", 0, Probe(batch=8, bias_std=std))
+        )
+        for std in (0.0, 5.0)
+    )
+    (own,), (same,) = own.values(), same.values()
+    assert (own["z_std"][1:] == same["z_std"][1:]).all()
+
+
+BY_DEPTH = Source(
+    "own.py",
+    "import winit\ndef slow(layer): return winit.Law('normal', (layer.depth * layer.fan_in) ** -0.5)\n",
+)
+
+
+def test_an_initializer_that_looks_at_the_depth_shares_no_forward_pass():
+    cells = [Cell("own.py:slow", "relu", depth, "24", 0, Probe(batch=16), (BY_DEPTH,)) for depth in (2, 4)]
+    tables = measured(*cells)
+    assert tables[cells[0]]["z_std"][1] == pytest.approx(math.sqrt(2) * tables[cells[1]]["z_std"][1])
+    for cell in cells:
+        assert (tables[cell]["h_std"] == measured(cell)[cell]["h_std"]).all()
+
+
+def test_lsuv_sees_what_each_layer_is_fed():
+    cell = Cell("lsuv(tolerance=0.0)", "relu", 6, "48", 0, Probe(batch=200, input="uint8"))
+    assert measured(cell)[cell]["z_std"][1:] == pytest.approx([1] * 6, rel=1e-5)
+
+
 def grid(batch=40):
     probes = (Probe(batch=batch), Probe(batch=batch, dtype="float64", bias_std=0.1))
     return [
         Cell(initializer, activation, depth, width, seed, probe)
         for initializer, activation, depth, width, seed, probe in itertools.product(
-            ("he_normal", "he_uniform", "orthogonal", "zeros"),
+            ("he_normal", "orthogonal", "zeros", "lsuv", "torch.linear", "sparse(sparsity=0.5)"),
             ("relu", "sigmoid"),
             (1, 3, 6),
             ("24", "32-8"),
