@@ -18,6 +18,7 @@ from winit.findings.summary import summarize
 from winit.network.activations import ACTIVATIONS, activation
 from winit.network.cells import Probe
 from winit.network.initializers import initializer
+from winit.network.quadrature import expectation
 from winit.network.theory import predict
 from winit.sweep.plan import make_plan
 from winit.sweep.schema import THEORY
@@ -184,7 +185,7 @@ def test_there_is_a_phase_diagram_for_any_activation(label):
     assert fields
     assert all(0.01 <= field["depth_scale"] <= 100 for field in fields)
     for point in line:
-        assert point["sigma_b2"] >= 0
+        assert point["sigma_w2"] * expectation(activation(label), point["q"], slope=2) == pytest.approx(1)
 
 
 def test_the_line_of_the_phase_diagram_is_where_the_depth_scale_is_largest():

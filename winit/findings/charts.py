@@ -355,7 +355,10 @@ def _is_finite(value: float | None) -> bool:
 
 def _positive_lines(rows: Rows, theory: Rows, name: str, title: str) -> AnyChart:
     """Lines on a logarithmic axis, without what has no place on it."""
-    positive, predicted = ([row for row in part if row[name]] for part in (rows, theory))
+    positive = [row for row in rows if row[name]]
+    # Where nothing is drawn as measured, a prediction would only stretch the axis.
+    places = {(row["initializer"], row["layer"]) for row in positive}
+    predicted = [row for row in theory if row[name] and (row["initializer"], row["layer"]) in places]
     return _lines(positive, predicted, name, _log(positive, name, title))
 
 

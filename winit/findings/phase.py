@@ -23,7 +23,7 @@ _SHORTEST, _LONGEST = 0.01, 100.0  # depth scales beyond are drawn as these
 _MIDDLE = 1.0
 _LINE_Q = np.logspace(-8, 8, 600)
 _ROUNDING = 1e-12  # of σ_b², relative to q
-_MARGIN = 1e-6  # of V' ≤ 1
+_MARGIN = 1e-4  # of V' ≤ 1, relative to q: what starts at 1 from q = 0 may go above
 _OVERLAP = 1.02  # of neighbouring fields, so that no seam shows
 
 VERDICT_COLOURS = {
@@ -44,7 +44,8 @@ def phase_diagram(function: Activation, points: Sequence[dict[str, Any]] = ()) -
     ``points`` are measured networks to be drawn over it: initializer, sigma_w, sigma_b, verdict.
     """
     line = _critical_line(function)
-    middle = line[0]["sigma_w2"] if line else _MIDDLE
+    reached = [row for row in line if row["sigma_b2"] >= -_ROUNDING * row["q"]]
+    middle = reached[0]["sigma_w2"] if reached else _MIDDLE
     shown = [point for point in points if point["sigma_w"] > 0]
     places = [math.log2(point["sigma_w"] ** 2) for point in shown]
     low = min(math.log2(middle) - _OCTAVES, *places, *([math.log2(middle)] * 2)) - 0.3
@@ -69,9 +70,9 @@ def phase_diagram(function: Activation, points: Sequence[dict[str, Any]] = ()) -
         )
     )
     critical = [
-        alt.Chart(alt.Data(values=[row for row in line if row["attracts"] == attracts]))
+        alt.Chart(alt.Data(values=[_near(row, top) for row in line if row["attracts"] == attracts]))
         .mark_line(color="#56B4E9", strokeWidth=3, strokeDash=[1, 0] if attracts else [2, 4], clip=True)
-        .encode(x="sigma_w2:Q", y="sigma_b2:Q", order="q:Q")
+        .encode(x="sigma_w2:Q", y="sigma_b2:Q", order="q:Q", detail="piece:N")
         for attracts in (True, False)
     ]
     verdicts = [name for name in VERDICT_COLOURS if any(point["verdict"] == name for point in shown)]
@@ -96,6 +97,11 @@ def phase_diagram(function: Activation, points: Sequence[dict[str, Any]] = ()) -
     return alt.layer(*layers).resolve_scale(fill="independent").properties(width=420, height=280)
 
 
+def _near(row: dict[str, Any], top: float) -> dict[str, Any]:
+    """A point of the line, brought near where it is far beyond the picture, which no renderer likes."""
+    return row | {"sigma_b2": float(np.clip(row["sigma_b2"], -top, 2 * top))}
+
+
 def _place(point: dict[str, Any]) -> dict[str, Any]:
     return point | {"sigma_w2": point["sigma_w"] ** 2, "sigma_b2": point["sigma_b"] ** 2}
 
@@ -113,24 +119,26 @@ def _names(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _critical_line(function: Activation) -> list[dict[str, Any]]:
-    """Where χ₁ = 1, in the order of q, and whether networks go there; what no bias reaches is left out.
+    """Where χ₁ = 1, in the order of q, and whether networks go there.
 
-    By q: σ_w² = 1 / E φ'², σ_b² = q − σ_w² E φ².
+    By q: σ_w² = 1 / E φ'², σ_b² = q − σ_w² E φ². Where that is below 0 no bias reaches it: it is cut off
+    in the picture, but the line comes from there.
     """
     q = _LINE_Q
     with np.errstate(all="ignore"):
         sigma_w2 = 1 / expectation(function, q, slope=2)
         sigma_b2 = q - sigma_w2 * expectation(function, q, h=2)
-        attracts = sigma_w2 * derivative(function, q, 1, h=2) <= 1 + _MARGIN
-    reached = np.isfinite(sigma_w2) & (sigma_b2 >= -_ROUNDING * q)
+        attracts = sigma_w2 * derivative(function, q, 1, h=2) <= 1 + _MARGIN * (1e-8 + np.minimum(q, 1))
+    pieces = np.cumsum(np.diff(attracts, prepend=attracts[0]) != 0)
     return [
         {
             "q": float(q[i]),
             "sigma_w2": float(sigma_w2[i]),
-            "sigma_b2": max(float(sigma_b2[i]), 0.0),
+            "sigma_b2": float(sigma_b2[i]),
             "attracts": bool(attracts[i]),
+            "piece": int(pieces[i]),
         }
-        for i in np.flatnonzero(reached)
+        for i in np.flatnonzero(np.isfinite(sigma_w2) & np.isfinite(sigma_b2))
     ]
 
 
