@@ -34,14 +34,21 @@ def simulate(
     from threadpoolctl import threadpool_limits
 
     from winit.network.kernel import measure
+    from winit.network.labels import described
     from winit.sweep.plan import cells_of, check_memory
     from winit.sweep.schema import layer_rows
 
     plan = _plan("simulate", initializer, activation, depth, width, seed, probe)
     check_memory(plan, psutil.virtual_memory().total)
     # As on a worker of a sweep: more threads would add up in another order.
-    with threadpool_limits(1):
-        return layer_rows(list(measure(cells_of(plan))))
+    (cell,) = cells_of(plan)
+    try:
+        with threadpool_limits(1):
+            return layer_rows(list(measure([cell])))
+    except Exception as error:
+        if not cell.sources:
+            raise
+        raise WinitError(f"{initializer} with {activation}: {described(error)}") from error
 
 
 def theory(
@@ -83,6 +90,8 @@ def critical_sigma_w(activation: str, sigma_b: float = 0.0) -> float:
     from winit.network.meanfield import CriticalityError
     from winit.network.meanfield import critical_sigma_w as critical
 
+    if not sigma_b >= 0:
+        raise WinitError(f"sigma_b is {sigma_b}; it must be at least 0")
     try:
         return critical(_find(activation), sigma_b)
     except CriticalityError as error:
@@ -125,7 +134,10 @@ def _plan(
         "seed": seed,
         "probe": probe,
     }
-    return make_plan(Config.checked({"grids": [grid]}, source))
+    plan = make_plan(Config.checked({"grids": [grid]}, source))
+    if plan.num_rows > 1:
+        raise WinitError(f"{source} takes one network, not {plan.num_rows}; a config takes many")
+    return plan
 
 
 def open_results(folder: str | Path = "results") -> "Database":

@@ -271,7 +271,8 @@ def phase(activation: str, output: Path | None) -> None:
         raise click.BadParameter(
             f"{output} ends neither in .svg nor .png, .pdf or .html", param_hint="--output"
         )
-    phase_diagram(activation).save(str(output))
+    inline = {"inline": True} if output.suffix == ".html" else {}
+    phase_diagram(activation).save(str(output), **inline)
     click.echo(f"{output}")
 
 

@@ -140,9 +140,12 @@ def test_the_depth_scale_of_correlations_is_measured(label, correlation, tmp_pat
 
 def test_a_users_function_that_raises_has_no_theory_and_says_why(tmp_path):
     own = tmp_path / "own.py"
-    own.write_text("def deep(layer):\n    assert layer.depth < 3\n    return layer.standard('normal')\n")
+    own.write_text(
+        "import winit\ndef deep(layer):\n    assert layer.depth < 3\n    return winit.Law('normal', 1.0)\n"
+    )
     table, problems = theory_of(make_plan(tiny(initializer=["he_normal", f"{own}:deep"], depth=[2, 3])))
-    assert set(table["initializer"].to_pylist()) == {"he_normal"}
+    known = set(zip(table["initializer"].to_pylist(), table["depth"].to_pylist(), strict=True))
+    assert known == {("he_normal", 2), ("he_normal", 3), (f"{own}:deep", 2)}
     assert problems == [f"{own}:deep: AssertionError: "]
 
 
@@ -210,6 +213,8 @@ def test_the_python_interface_has_theory_and_criticality():
     for wrong, words in (
         (lambda: winit.theory("orthogonal", "tanh"), "not i.i.d."),
         (lambda: winit.critical_sigma_w("sign"), "its derivative is 0"),
+        (lambda: winit.critical_sigma_w("tanh", sigma_b=-1), "sigma_b is -1"),
+        (lambda: winit.theory("he_normal", "tanh", depth=[2, 3]), "one network, not 2"),
         (lambda: winit.critical_sigma_w("tnah"), "did you mean 'tanh'"),
         (lambda: winit.phase_diagram("nowhere.py:f"), "nowhere.py cannot be read"),
     ):

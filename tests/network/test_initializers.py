@@ -383,6 +383,8 @@ def test_the_readouts_of_all_depths_are_one_draw():
         ("torch.sparse(sparsity=-1)", "sparsity is -1"),
         ("torch.trunc_normal(a=3)", "wrong way round"),
         ("torch.trunc_normal(std=0)", "std is 0"),
+        ("torch.trunc_normal(std=0.01, a=0.5, b=1.0)", "nothing is left"),
+        ("lsuv(gain=-1)", "gain is -1"),
         ("torch.xavier_normal(gain=word)", "allowed: activation"),
         ("siren(omega=0)", "omega is 0"),
         ("lsuv(tolerance=-1)", "tolerance is -1"),
@@ -410,9 +412,11 @@ def test_an_alias_has_the_label_of_what_it_means(alias, label):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("cauchy", 1.0), "'cauchy' is not a distribution"),
+        (("cauchy", 1.0), "'cauchy' is not a law"),
         (("normal", math.nan), "finite"),
         (("normal", -1.0), "at least 0"),
+        (("orthogonal", 1.0), "'orthogonal' is not a law"),
+        (("constant", 1.0), "a constant has std 0"),
         (("normal", 1.0, math.inf), "finite"),
     ],
 )

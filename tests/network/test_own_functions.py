@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from winit.network import sources
@@ -56,6 +57,20 @@ def writing(z):
     return z.copy(), z.copy()
 def infinite(z): return 1 / (z - z.dtype.type(0.7)), z * 0
 value = 3
+
+def leaving(layer): raise SystemExit(0)
+def masked(layer): return np.ma.array(np.ones(layer.shape))
+def large(layer): return np.full(layer.shape, 1e300)
+def large_law(layer): return winit.Law("normal", 1e300)
+def numpy_gain(layer, gain=np.sqrt(2)): return winit.Law("normal", gain / math.sqrt(layer.fan_in))
+def literal(layer, m: Literal[1, 2] = 1): return winit.Law("normal", m)
+def listed(layer, w=[1.0]): return winit.Law("normal", w[0])
+def hinted(layer: Layer, gain: "float" = 1.0): return winit.Law("normal", gain)
+def word(layer, mode="True"): return winit.Law("normal", 1.0)
+def talking(layer):
+    print("hello")
+    return winit.Law("normal", 1.0)
+def rows(z): return z - z.mean(axis=1, keepdims=True), np.ones_like(z)
 """
 OWN = (Source("own.py", TEXT),)
 
@@ -68,6 +83,10 @@ OWN = (Source("own.py", TEXT),)
         ("own.py:law(kind=uniform, gain=1)", "own.py:law(kind=uniform)"),
         ("own.py:array(times=3)", "own.py:array(times=3)"),
         ("own.py:array(2)", "own.py:array"),
+        ("own.py:numpy_gain(gain=2)", "own.py:numpy_gain(gain=2.0)"),
+        ("own.py:listed", "own.py:listed"),
+        ("own.py:hinted(gain=3)", "own.py:hinted(gain=3.0)"),
+        ("own.py:word(mode='False')", "own.py:word(mode='False')"),
     ],
 )
 def test_two_spellings_of_one_function_are_one_label(label, canonical):
@@ -84,9 +103,13 @@ def test_a_law_of_the_users_is_iid_and_an_array_is_not():
         ("square", r"own\.py:square returned weights of shape \(16, 16\), not \(16, 12\)"),
         ("words", "own.py:words returned a <U1 for the weights"),
         ("nothing", "own.py:nothing returned a NoneType for the weights"),
-        ("endless", r"own\.py:endless returned weights that are not finite \(192 of 192\)"),
+        ("endless", r"own\.py:endless returned weights that are not finite in float32 \(192 of 192\)"),
         ("short_bias", r"own\.py:short_bias returned bias of shape \(1,\), not \(12,\)"),
         ("raising", "own.py:raising raised ZeroDivisionError: division by zero"),
+        ("leaving", "own.py:leaving raised SystemExit: 0"),
+        ("masked", "own.py:masked returned a MaskedArray for the weights"),
+        ("large", r"own\.py:large returned weights that are not finite in float32"),
+        ("large_law", r"own\.py:large_law gave weights of .* too large for float32"),
         ("unlawful", "own.py:unlawful.* must be finite"),
         ("picky", "own.py:picky raised ValueError: only tanh"),
     ],
@@ -110,6 +133,8 @@ def test_one_that_is_particular_about_the_activation_is_tried_with_it():
         ("own.py:value", "has no function 'value'"),
         ("own.py:law(kind=other)", "allowed: normal, uniform"),
         ("own.py:array(times=2.5)", "times is 2.5"),
+        ("own.py:literal(m=4)", "allowed: 1, 2"),
+        ("own.py:law(gain=1, gain=2)", "gives gain twice"),
         ("other.py:law", "other.py is not at hand"),
     ],
 )
@@ -132,6 +157,22 @@ def test_a_label_that_does_not_fit_is_refused(label, words):
 def test_what_an_activation_returns_is_checked(name, words):
     with pytest.raises(LabelError, match=words):
         activation(f"own.py:{name}", OWN)
+
+
+def test_an_activation_is_always_given_a_batch():
+    phi = activation("own.py:rows", OWN)
+    assert phi(np.arange(3.0))[0].tolist() == [-1, 0, 1]
+    assert phi.largest_derivative == 1
+
+
+def test_what_a_function_prints_does_not_mix_with_results(capsys):
+    initializer("own.py:talking", OWN).try_with(activation("relu"))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_path_may_have_spaces():
+    source = (Source("my files/own.py", TEXT),)
+    assert initializer("my files/own.py:law(gain=2)", source).label == "my files/own.py:law(gain=2.0)"
 
 
 def test_an_activation_takes_part_as_a_built_in_does():

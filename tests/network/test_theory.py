@@ -27,7 +27,8 @@ def logs(init, phi, depth, width, seeds, **probe):
     predicted = predict(initializer(init), activation(phi), depth, width, probe)
     tables = [m.table for m in measure(Cell(init, phi, depth, width, seed, probe) for seed in seeds)]
     h = np.array([t["h_std"][1:] for t in tables]) / predicted.h_std[1:]
-    g = np.array([t["g_std"][1:] / t["g_std"][-1] for t in tables]) / predicted.g_std_ratio[1:]
+    with np.errstate(invalid="ignore"):  # no gradient passes through sign
+        g = np.array([t["g_std"][1:] / t["g_std"][-1] for t in tables]) / predicted.g_std_ratio[1:]
     return predicted.spread, np.log(h), np.log(g)
 
 
@@ -102,7 +103,7 @@ def test_the_spread_goes_with_the_inverse_root_of_the_width():
 
 @pytest.mark.parametrize("init", IID)
 def test_every_iid_initializer_has_a_prediction_for_some_activations(init):
-    for phi in ("tanh", "relu"):
+    for phi in ("tanh", "relu", "sigmoid", "sign"):
         try:
             initializer(init).try_with(activation(phi))
         except LabelError:
@@ -115,7 +116,9 @@ def test_every_iid_initializer_has_a_prediction_for_some_activations(init):
 @pytest.mark.parametrize("phi", [entry.label for entry in ACTIVATIONS.values()])
 @pytest.mark.parametrize("init", ["zeros", "ones", "lecun_normal", "torch.linear", "normal(std=1.0)"])
 def test_every_activation_has_a_prediction_for_some_initializers(init, phi):
-    predicted = theory(init, phi, depth=2, width="12")
+    predicted = theory(init, phi, depth=3, width="8", bias_std=30.0 if init == "zeros" else 0.0)
+    if (init, phi) == ("ones", "exponential"):
+        return  # beyond all numbers from the second layer on
     for name in ("h_std", "h_second_moment", "h_mean", "q"):  # inf where e^z overflows
         assert not np.isnan(getattr(predicted, name)[1:]).any(), name
     assert (predicted.h_std[1:] >= 0).all()
@@ -183,7 +186,7 @@ def test_weights_with_a_mean_do_as_predicted(init, phi, source):
     measured = np.mean([t["h_std"] for t in tables], axis=0)[1:]
     assert measured == pytest.approx(predicted.h_std[1:], rel=0.06, abs=1e-7)
     mean = np.mean([t["h_mean"] for t in tables], axis=0)[1:]
-    assert mean == pytest.approx(predicted.h_mean[1:], abs=0.1 * max(predicted.h_std[1:]))
+    assert mean == pytest.approx(predicted.h_mean[1:], abs=0.1 * max(predicted.h_std[1:]) + 1e-9)
     assert np.isnan(predicted.spread.h_std).all()
 
 
@@ -191,6 +194,53 @@ def test_gradients_through_constant_weights_are_exact_for_a_linear_network():
     predicted = theory("constant(value=0.1)", "identity", depth=3, width="300")
     assert predicted.g_std_ratio[1:] == pytest.approx([900, 30, 1])
     assert predicted.h_second_moment[1:] == pytest.approx([3, 2700, 2430000])
+
+
+@pytest.mark.parametrize(
+    ("init", "phi", "depth", "width"),
+    [
+        ("normal(std=1.0)", "relu", 100, "500"),
+        ("normal(std=0.0001)", "tanh", 30, "1000"),
+        ("normal(std=0.01)", "tanh", 200, "500"),
+        ("mean_field(sigma_w=1.5, sigma_b=0.3)", "exponential", 3, "8"),
+        ("haiku.linear", "exponential", 3, "8"),
+    ],
+)
+def test_what_over_or_underflows_is_predicted_as_far_as_numbers_go(init, phi, depth, width):
+    predicted = theory(init, phi, depth=depth, width=width)
+    assert not np.isnan(predicted.q[1:]).any()
+    assert predicted.limits.q_star in {0.0, math.inf}
+
+
+def test_an_activation_that_is_all_but_constant_keeps_its_spread():
+    tiny = theory("normal(std=1e-9)", "sigmoid")
+    assert tiny.h_std[2] == pytest.approx(tiny.sigma_w[2] * tiny.h_second_moment[1] ** 0.5 / 4, rel=1e-6)
+    # Rounding leaves no digit of how it strays.
+    assert np.isnan(tiny.spread.h_std[2])
+    constant = theory("constant(value=0.01)", "sigmoid", depth=10, width="500", dtype="float64")
+    probe = Probe(batch=1000, dtype="float64", histograms=False)
+    (found,) = measure([Cell("constant(value=0.01)", "sigmoid", 10, "500", 0, probe)])
+    ratios = found.table["h_std"][1:4] / constant.h_std[1:4]
+    assert ratios == pytest.approx([1, 1, 1], rel=0.1)
+    assert constant.h_std[10] < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("init", "phi", "source"),
+    [
+        # φ² is constant, φ² is nearly so, and φ has a period that is small beside √q.
+        ("lecun_normal", "sign", "normal"),
+        ("lecun_normal", "tanh", "uint8"),
+        ("lecun_normal", "sin(omega=30.0)", "uint8"),
+        ("lecun_uniform", "tanh", "pairs(correlation=0.5)"),
+    ],
+)
+def test_the_spread_holds_where_first_order_vanishes(init, phi, source):
+    seeds = range(120)
+    spread, log, _ = logs(init, phi, 2, "100", seeds, batch=20, input=source)
+    assert log.std(axis=0, ddof=1) == pytest.approx(spread.h_std[1:], rel=0.35)
+    z = (log.mean(axis=0) - spread.h_std_shift[1:]) / (spread.h_std[1:] / math.sqrt(len(seeds)))
+    assert (np.abs(z) < 4).all()
 
 
 def test_zeros_go_nowhere():

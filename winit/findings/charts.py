@@ -249,8 +249,9 @@ def _phase(database: Database, network: Network) -> AnyChart | None:
     points = _rows(
         database,
         f"""SELECT initializer, any_value(sigma_w) AS sigma_w, any_value(sigma_b) AS sigma_b,
-                any_value(verdict) AS verdict
-            FROM theory JOIN cells USING ({_KEYS}) WHERE {network.where} AND layer = depth
+                mode(verdict ORDER BY verdict) AS verdict
+            FROM theory JOIN cells USING ({_KEYS})
+            WHERE {network.where} AND layer = depth AND chi_1 IS NOT NULL
             GROUP BY initializer ORDER BY initializer""",
     )
     return phase_diagram(activation(network.activation, database.sources), points)

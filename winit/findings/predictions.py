@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from winit.network.activations import activation
 from winit.network.cells import Probe
 from winit.network.initializers import initializer
+from winit.network.labels import described
 from winit.network.sources import Sources, source_name
 from winit.network.theory import Prediction, predict
 from winit.sweep.files import replacing
@@ -50,11 +51,11 @@ def theory_of(plan: pa.Table) -> tuple[pa.Table, list[str]]:
     for network in networks:
         try:
             predicted = _predicted(network, sources)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             label = next(filter(source_name, (network["initializer"], network["activation"])), None)
             if label is None:
                 raise
-            problems[f"{label}: {type(error).__name__}: {error}"] = None
+            problems[f"{label}: {described(error)}"] = None
         else:
             tables += [] if predicted is None else [_rows(network, predicted)]
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks(), list(problems)
@@ -98,13 +99,16 @@ def _column(field: pa.Field, values: Any) -> pa.Array:
 
 
 def _compared(name: str) -> str:
-    ratio = f"ln(nullif(measured.{name}, 0) / nullif(theory.{name}, 0))"
+    # Of what is 0 or infinite there is no logarithm.
+    predicted = f"CASE WHEN isfinite(theory.{name}) THEN nullif(theory.{name}, 0) END"
+    ratio = f"ln(nullif(measured.{name}, 0) / {predicted})"
     return f"""
         exp(avg(ln(nullif(measured.{name}, 0)))) AS {name},
         any_value(theory.{name}) AS {name}_predicted,
         exp(avg({ratio})) AS {name}_to_theory,
-        (avg({ratio}) - any_value({name}_shift)) * sqrt(count({ratio}))
-            / any_value(greatest({name}_spread, {ROUNDING})) AS {name}_z"""
+        CASE WHEN any_value({name}_spread) IS NOT NULL
+             THEN (avg({ratio}) - any_value({name}_shift)) * sqrt(count({ratio}))
+                  / any_value(greatest({name}_spread, {ROUNDING})) END AS {name}_z"""
 
 
 _KEYS = ", ".join(KEYS)

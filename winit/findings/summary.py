@@ -12,13 +12,12 @@ from winit.findings.notes import notes_table
 from winit.findings.predictions import COMPARISON, KEYS
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
-from winit.sweep.schema import COMPARED, RATIOS, SUMMARY
+from winit.sweep.schema import COMPARED, PROBE_KEYS, RATIOS, SUMMARY
 
 CONFIDENCE = 0.95
 
 _GROUP = ", ".join(KEYS)
 _SHOWN = (
-    *KEYS[:4],
     "verdict",
     "agreeing",
     "seeds",
@@ -46,12 +45,14 @@ def summarize(results: Results) -> None:
     results.tables.mkdir(exist_ok=True)
     rows = [tuple(row.values()) for row in summary.to_pylist()]
     tables.write_csv(results.tables / "summary.csv", summary.column_names, rows)
-    shown = [tuple(row.values()) for row in summary.select(_SHOWN).to_pylist()]
-    (results.tables / "summary.md").write_text(tables.markdown(_SHOWN, shown), encoding="utf-8")
+    keys = [*KEYS[:4], *(key for key in PROBE_KEYS if len(summary[key].unique()) > 1)]
+    columns = [*keys, *_SHOWN]
+    shown = [tuple(row.values()) for row in summary.select(columns).to_pylist()]
+    (results.tables / "summary.md").write_text(tables.markdown(columns, shown), encoding="utf-8")
     compared = database.sql(f"{COMPARISON} ORDER BY ALL").to_arrow_table()
     rows = [tuple(row.values()) for row in compared.to_pylist()]
     tables.write_csv(results.tables / "theory.csv", compared.column_names, rows)
-    (results.tables / "theory.md").write_text(_theory_table(database), encoding="utf-8")
+    (results.tables / "theory.md").write_text(_theory_table(database, keys), encoding="utf-8")
     (results.tables / "notes.md").write_text(notes_table(database), encoding="utf-8")
 
 
@@ -89,7 +90,9 @@ def summary_of(database: Database) -> pa.Table:
 _DEPTH_SCALES = f"""
     -- ξ_c from the slope of log |c − c*| over the layers near c*, where it is not just chance
     SELECT {_GROUP}, any_value(xi_c) AS xi_c,
-        -1 / nullif(regr_slope(ln(away), layer) FILTER (away BETWEEN noise AND 0.2), 0) AS xi_c_measured
+        CASE WHEN count(*) FILTER (away BETWEEN noise AND 0.2) >= 3
+             THEN -1 / nullif(least(regr_slope(ln(away), layer) FILTER (away BETWEEN noise AND 0.2), 0), 0)
+             END AS xi_c_measured
     FROM (SELECT {_GROUP}, layer, any_value(xi_c) AS xi_c,
               abs(avg(layers.pair_correlation) - any_value(c_star)) AS away,
               greatest(1e-5, 3 * coalesce(stddev_samp(layers.pair_correlation) / sqrt(count(*)),
@@ -106,9 +109,9 @@ _THEORY_SHOWN = {
 }
 
 
-def _theory_table(database: Database) -> str:
+def _theory_table(database: Database, keys: list[str]) -> str:
     """How far the far end of every network is from theory, forward and backward, as Markdown."""
-    header = [*KEYS[:4]]
+    header = [*keys]
     parts = []
     for name, title in _THEORY_SHOWN.items():
         header += [title, "predicted", "ratio", "z"]
@@ -118,7 +121,7 @@ def _theory_table(database: Database) -> str:
             for column in (name, f"{name}_predicted", f"{name}_to_theory", f"{name}_z")
         ]
     rows = database.sql(
-        f"SELECT {', '.join(KEYS[:4])}, {', '.join(parts)} FROM ({COMPARISON}) GROUP BY {_GROUP} ORDER BY ALL"
+        f"SELECT {', '.join(keys)}, {', '.join(parts)} FROM ({COMPARISON}) GROUP BY {_GROUP} ORDER BY ALL"
     ).fetchall()
     return tables.markdown(header, rows)
 

@@ -48,15 +48,17 @@ class Signal:
     """Mean square of the pre-activations."""
     z_std: Floats
     h_mean: Floats
+    h_std: Floats
     h_second_moment: Floats
     g_std_ratio: Floats
 
 
 @dataclass(frozen=True)
 class _Moments:
-    """Of each example: E φ, E φ², E φ' and E φ'² over the units of a layer."""
+    """Of each example, over the units of a layer: E φ, Var φ, E φ², E φ' and E φ'²."""
 
     h: Floats
+    variance: Floats
     square: Floats
     slope: Floats
     slope_square: Floats
@@ -75,6 +77,7 @@ def signal(
     sums, squares = population.sums, population.squares * fans[0]
     q, z_std = [np.nan], [np.nan]
     h_mean, second = [float(share @ sums) / fans[0]], [float(share @ squares) / fans[0]]
+    h_std = [float(np.sqrt(second[0] - h_mean[0] ** 2))]
     layers: list[_Moments] = []
     with np.errstate(all="ignore"):
         for index, fan_out in enumerate(fans[1:], 1):
@@ -82,12 +85,18 @@ def signal(
             variance = scales.weight_std[index] ** 2 * squares + scales.bias_std[index] ** 2
             layers.append(moments := _moments(activation, mean, variance))
             q.append(float(share @ (mean**2 + variance)))
-            z_std.append(float(np.sqrt(q[-1] - (share @ mean) ** 2)))
+            z_std.append(_std(share, mean, variance))
             h_mean.append(float(share @ moments.h))
+            h_std.append(_std(share, moments.h, moments.variance))
             second.append(float(share @ moments.square))
             sums, squares = fan_out * moments.h, fan_out * moments.square
         ratios = _ratios(scales, readout, fans, layers, share, outputs)
-    return Signal(*(np.array(part) for part in (q, z_std, h_mean, second, ratios)))
+    return Signal(*(np.array(part) for part in (q, z_std, h_mean, h_std, second, ratios)))
+
+
+def _std(share: Floats, mean: Floats, variance: Floats) -> float:
+    """Over all examples, from the mean and variance of each: nothing cancels where both are all but equal."""
+    return float(np.sqrt(share @ variance + share @ (mean - share @ mean) ** 2))
 
 
 def _ratios(
@@ -117,7 +126,10 @@ def _moments(activation: Activation, mean: Floats, variance: Floats) -> _Moments
     """Over N(mean, variance), each of shape (examples,)."""
     z, weights = _nodes(features(activation), mean, np.sqrt(variance))
     h, slope = activation(z)
-    return _Moments(*((weights * part).sum(axis=1) for part in (h, h * h, slope, slope * slope)))
+    mean_h = (weights * h).sum(axis=1)
+    about = h - mean_h[:, np.newaxis]
+    rest = ((weights * part).sum(axis=1) for part in (about**2, h * h, slope, slope * slope))
+    return _Moments(mean_h, *rest)
 
 
 def _nodes(edges: Array, mean: Floats, std: Floats) -> tuple[Floats, Floats]:

@@ -45,6 +45,23 @@ _NARROWEST = 1e-12
 _ROWS = 256
 
 
+def joint_products(phi: Activation, q: float, c: float) -> Array:
+    """E f(u) g(v) for all f and g of ``MONOMIALS``, shape (4, 4): plain sums, for what need not be exact.
+
+    Where a φ with kinks is taken near c = ±1, some percent may be left out.
+    """
+    if is_fourier(phi, np.asarray(q)):
+        assert phi.period is not None
+        a = np.array([fourier_coefficients(phi, *powers) for powers in MONOMIALS])
+        j = HARMONICS[:, None]
+        squares = j**2 + HARMONICS**2 + 2 * c * j * HARMONICS
+        with np.errstate(under="ignore"):
+            return (a @ np.exp(-((2 * np.pi / phi.period) ** 2) * q / 2 * squares) @ a.T).real
+    coefficients = hermite_coefficients(phi, max(q, LEAST_Q))
+    with np.errstate(under="ignore"):
+        return (coefficients * c ** np.arange(_DEGREES)) @ coefficients.T
+
+
 class _Joint(NamedTuple):
     """What the three public functions give, for one c."""
 

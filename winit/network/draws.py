@@ -26,6 +26,12 @@ class Truncated(NamedTuple):
     high: float
 
     @property
+    def share(self) -> float:
+        """What the cut leaves of the normal; computed on the side where tails keep their digits."""
+        low, high = (self.low, self.high) if self.low <= 0 else (-self.high, -self.low)
+        return float(ndtr(high) - ndtr(low))
+
+    @property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation of the standard normal after the cut."""
         from scipy.stats import truncnorm  # slow to import, and seldom needed

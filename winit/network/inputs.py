@@ -61,7 +61,9 @@ class Entry:
     second_moments: Callable[[], Floats]
     """Mean square of an example's entries: values that are equally frequent among the examples."""
     excess: float
-    """Variance of the square of an entry that hangs on chance, which these values leave out."""
+    """Variance of the square of an entry, as far as these values leave it to chance."""
+    fourth_moment: Callable[[], float]
+    """Mean fourth power of an entry."""
     cosine: Callable[[], float]
     """Mean cosine between two different examples that are not a pair."""
     images: Callable[[], Floats] | None = None
@@ -181,6 +183,10 @@ def _one() -> Floats:
     return np.ones(1)
 
 
+def _three() -> float:
+    return 3.0
+
+
 def _zero() -> float:
     return 0.0
 
@@ -204,7 +210,7 @@ _UINT8_SQUARE = 255 * 511 / 6
 INPUTS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry("normal", normal, "N(0, 1)", 0.0, _one, 2.0, _zero),
+        Entry("normal", normal, "N(0, 1)", 0.0, _one, 2.0, _three, _zero),
         Entry(
             "uint8",
             uint8,
@@ -212,6 +218,7 @@ INPUTS: dict[str, Entry] = {
             _UINT8_MEAN,
             lambda: np.array([_UINT8_SQUARE]),
             float(np.var(np.arange(256.0) ** 2)),
+            lambda: float(np.mean(np.arange(256.0) ** 4)),
             lambda: _UINT8_MEAN**2 / _UINT8_SQUARE,
         ),
         Entry(
@@ -222,6 +229,7 @@ INPUTS: dict[str, Entry] = {
             0.0,
             _digits_second_moments,
             0.0,
+            lambda: float(np.mean(standardized_digits() ** 4)),
             _digits_cosine,
             images=standardized_digits,
             width=DIGITS_PIXELS,
@@ -234,6 +242,7 @@ INPUTS: dict[str, Entry] = {
             0.0,
             _one,
             0.0,
+            _three,
             _zero,
             paired=True,
             example="pairs(correlation=0.5)",

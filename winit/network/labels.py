@@ -9,6 +9,7 @@ import ast
 import difflib
 import inspect
 import itertools
+import keyword
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -16,11 +17,18 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
+import numpy as np
+
 _TYPE_NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
 
 Value = float | int | str | bool
 
-_CALL = re.compile(r"\s*(?P<name>[^()\s]+)\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
+# A path may have spaces in it; nothing else may.
+_NAME = r"[^()\s][^()]*\.py:\w+|[^()\s]+"
+_CALL = re.compile(rf"\s*(?P<name>{_NAME})\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
+
+
+_FEW = 8
 
 
 class LabelError(ValueError):
@@ -48,13 +56,16 @@ def parse(text: str) -> Call:
     if (
         not isinstance(tree, ast.Call)
         or not isinstance(tree.func, ast.Name)
-        or any(keyword.arg is None for keyword in tree.keywords)
+        or any(argument.arg is None for argument in tree.keywords)
     ):
         raise LabelError(f"{text!r} is not of the form name(argument=value)")
+    names = [argument.arg for argument in tree.keywords]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise LabelError(f"{text!r} gives {', '.join(map(str, twice))} twice")
     return Call(
         match["name"],
         tuple(_value(node, text) for node in tree.args),
-        tuple((str(keyword.arg), _value(keyword.value, text)) for keyword in tree.keywords),
+        tuple((str(argument.arg), _value(argument.value, text)) for argument in tree.keywords),
     )
 
 
@@ -99,21 +110,43 @@ def arguments_of(function: Callable[..., Any]) -> inspect.Signature:
     Raises LabelError where the function is not of that form: a subject, then arguments with names.
     """
     try:
-        _, *parameters = inspect.signature(function, eval_str=True).parameters.values()
-    except (ValueError, NameError, TypeError) as error:
-        raise LabelError(f"{function!r} must take its subject as its first parameter ({error})") from None
+        _, *parameters = inspect.signature(function).parameters.values()
+    except (ValueError, TypeError) as error:
+        name = getattr(function, "__name__", function)
+        raise LabelError(f"{name} must take its subject as its first parameter ({error})") from None
+    parameters = [p.replace(annotation=_evaluated(p.annotation, function)) for p in parameters]
     if any(p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY} for p in parameters):
         raise LabelError(f"{function.__name__} must name its arguments: no *args, no **kwargs, no /")
     return inspect.Signature(parameters)
 
 
+def _evaluated(annotation: Any, function: Callable[..., Any]) -> Any:
+    """An annotation that is a string, as it is meant; none where its names are not there at run time."""
+    while isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, getattr(inspect.unwrap(function), "__globals__", {}))  # noqa: S307
+        except Exception:  # noqa: BLE001 - it only says what is allowed, and the default does as well
+            return inspect.Parameter.empty
+    return annotation
+
+
+def _plain(part: Any) -> Any:
+    """Python's own number type for NumPy's."""
+    if isinstance(part, type):
+        for plain, kinds in ((float, np.floating), (int, np.integer), (bool, np.bool_)):
+            if issubclass(part, kinds):
+                return plain
+    return part
+
+
 def _checked(owner: str, parameter: inspect.Parameter, value: Value) -> Value:
     allowed = parameter.annotation
     if allowed is parameter.empty:  # a user's function need not say; its default does
-        allowed = object if parameter.default in {parameter.empty, None} else type(parameter.default)
+        nothing = parameter.default is parameter.empty or parameter.default is None
+        allowed = object if nothing else type(parameter.default)
     choices = tuple(itertools.chain.from_iterable(_choices(part) for part in _parts(allowed)))
-    types = [part for part in _parts(allowed) if get_origin(part) is not Literal]
-    if value in choices:
+    types = [_plain(part) for part in _parts(allowed) if get_origin(part) is not Literal]
+    if value is parameter.default or value in choices:
         return value
     if float in types and isinstance(value, (int, float)) and not isinstance(value, bool):
         if not math.isfinite(value):
@@ -121,10 +154,11 @@ def _checked(owner: str, parameter: inspect.Parameter, value: Value) -> Value:
         return float(value)
     if type(value) in types or object in types:
         return value
-    wanted = [f"not {_TYPE_NAMES.get(part, part.__name__)}" for part in types]
-    if choices:
-        wanted.append(f"allowed: {', '.join(choices)}")
-    hint = suggestion(str(value), choices)
+    wanted = [f"not {_TYPE_NAMES.get(part, getattr(part, '__name__', part))}" for part in types]
+    words = [str(choice) for choice in choices]
+    if words:
+        wanted.append(f"allowed: {', '.join(words)}")
+    hint = suggestion(str(value), words)
     raise LabelError(f"{owner}: {parameter.name} is {value!r}{hint} ({'; '.join(wanted)})")
 
 
@@ -148,7 +182,8 @@ def canonical(name: str, function: Callable[..., Any], arguments: Mapping[str, V
 
 def _written(value: Value) -> str:
     """Words stand without quotes where they can."""
-    return repr(value) if isinstance(value, str) and not value.isidentifier() else str(value)
+    plain = isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
+    return str(value) if plain or not isinstance(value, str) else repr(value)
 
 
 def signature_of(name: str, function: Callable[..., Any]) -> str:
@@ -156,6 +191,12 @@ def signature_of(name: str, function: Callable[..., Any]) -> str:
     parameters = arguments_of(function).parameters.values()
     arguments = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters]
     return f"{name}({', '.join(arguments)})" if arguments else name
+
+
+def described(error: BaseException) -> str:
+    """What was raised, on one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -200,8 +241,7 @@ def resolve(
     elif call.name in catalogue:
         entry = catalogue[call.name]
     else:
-        raise LabelError(
-            f"unknown {kind} {call.name!r}{suggestion(call.name, catalogue)} (`winit {kind}s` lists them)"
-        )
+        lists = f"`winit {kind}s` lists them" if len(catalogue) > _FEW else f"allowed: {', '.join(catalogue)}"
+        raise LabelError(f"unknown {kind} {call.name!r}{suggestion(call.name, catalogue)} ({lists})")
     arguments = bind(call, entry.function)
     return canonical(entry.name, entry.function, arguments), entry, tuple(arguments.items())

@@ -75,10 +75,15 @@ def table(phi: Activation) -> Table:
     return Table(q, expectation(phi, q, h=2), expectation(phi, q, slope=2))
 
 
+def scaled_square(sigma_w: float, second_moment: Array) -> Array:
+    """σ_w² E f², which is 0 where there are no weights, whatever overflows behind them."""
+    return sigma_w**2 * second_moment if sigma_w else np.zeros_like(second_moment)
+
+
 def variance_map(phi: Activation, q: ArrayLike, sigma_w: float, sigma_b: float = 0.0) -> Array:
     """V(q), of the shape of ``q``."""
     with np.errstate(all="ignore"):  # moments may be infinite
-        return sigma_w**2 * expectation(phi, q, h=2) + sigma_b**2
+        return scaled_square(sigma_w, expectation(phi, q, h=2)) + sigma_b**2
 
 
 def variance_map_slope(phi: Activation, q: ArrayLike, sigma_w: float) -> Array:
@@ -108,7 +113,7 @@ def fixed_point(phi: Activation, sigma_w: float, sigma_b: float = 0.0, start: fl
         xi_q = _depth(slope) if slope > _NOTHING else None
         if q > 0:
             c_star = _limit_correlation(phi, q, sigma_w, sigma_b)
-            xi_c = _depth(sigma_w**2 / q * float(joint_derivative(phi, q, c_star)))
+            xi_c = _depth(float(scaled_square(sigma_w, joint_derivative(phi, q, c_star))) / q)
     return FixedPoint(q, chi, c_star, xi_q, xi_c, _depth(chi))
 
 
@@ -131,10 +136,12 @@ def limit_variance(phi: Activation, sigma_w: float, sigma_b: float = 0.0, start:
         q = math.exp(log_q)
         return float(variance_map(phi, q, sigma_w, sigma_b)) / q - 1
 
+    if not sigma_w:
+        return sigma_b**2
     q = start
     for _ in range(_STEPS):
         before, q = q, float(variance_map(phi, q, sigma_w, sigma_b))
-        if q == math.inf or abs(q - before) <= _STILL * before:
+        if q in {0.0, math.inf} or abs(q - before) <= _STILL * before:
             return q
     known = table(phi)
     growths = (sigma_w**2 * known.square + sigma_b**2) / known.q - 1

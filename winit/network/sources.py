@@ -4,16 +4,18 @@ Their source travels as text, from the plan to every worker, so that what is com
 wherever that happens; its digest is part of the cell's identity.
 """
 
+import contextlib
 import hashlib
 import linecache
 import sys
 import types
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from winit.network.labels import LabelError, parse, suggestion
+from winit.network.labels import LabelError, described, parse, suggestion
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def is_users(name: str) -> bool:
 def source_name(label: str) -> str | None:
     """The file or module of ``label``; None where the catalogue has it."""
     name = parse(label).name
-    return name.partition(":")[0] if is_users(name) else None
+    return name.rpartition(":")[0] if is_users(name) else None
 
 
 def identity(label: str, sources: Sources) -> str:
@@ -62,7 +64,7 @@ def function_of(name: str, sources: Sources) -> Callable[..., Any]:
 
     Raises LabelError where its source is not among ``sources``, cannot be run, or has no such function.
     """
-    source_name, _, function_name = name.partition(":")
+    source_name, _, function_name = name.rpartition(":")
     module = _module(_find(source_name, sources))
     function = getattr(module, function_name, None)
     if not callable(function):
@@ -71,6 +73,11 @@ def function_of(name: str, sources: Sources) -> Callable[..., Any]:
         raise LabelError(f"{source_name} has no function {function_name!r}{hint}")
     found: Callable[..., Any] = function
     return found
+
+
+def speaking_aside() -> AbstractContextManager[object]:
+    """What a user's function prints does not mix with what a command prints."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def _find(name: str, sources: Sources) -> Source:
@@ -84,13 +91,14 @@ def _find(name: str, sources: Sources) -> Source:
 def _module(source: Source) -> types.ModuleType:
     """The source, run as a module of its own. Raises LabelError with what it raised."""
     module = types.ModuleType(f"winit_source_{source.digest}")
-    module.__package__ = source.package
+    module.__package__, module.__file__ = source.package, source.name
     # Where tracebacks and dataclasses look for a module and its lines.
     sys.modules[module.__name__] = module
     lines = source.text.splitlines(keepends=True)
     linecache.cache[source.name] = (len(source.text), None, lines, source.name)
     try:
-        exec(compile(source.text, source.name, "exec"), vars(module))  # noqa: S102 - the user's own code
-    except Exception as error:
-        raise LabelError(f"{source.name} cannot be run: {type(error).__name__}: {error}") from error
+        with speaking_aside():
+            exec(compile(source.text, source.name, "exec"), vars(module))  # noqa: S102 - the user's own code
+    except (Exception, SystemExit) as error:
+        raise LabelError(f"{source.name} cannot be run: {described(error)}") from error
     return module

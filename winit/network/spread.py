@@ -8,6 +8,7 @@ layer, so they are those of a logarithm: for relu with He's weights its variance
 
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,10 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winit.network.activations import Activation
-from winit.network.correlation import hermite_coefficients
+from winit.network.correlation import joint_products
 from winit.network.quadrature import derivative, expectation
 
 Floats = NDArray[np.float64]
+
+# Where the variance of φ is below this share of E φ², its own fluctuations are lost in rounding.
+_RESOLVED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -60,33 +64,31 @@ class Ensemble:
 
 
 class _Expectations(NamedTuple):
-    """At one q: means, and derivatives by q, which are marked d."""
+    """At one q: means, and derivatives by q, which are marked d. NumPy's numbers, which may overflow."""
 
-    h: float
-    h2: float
-    h3: float
-    h4: float
-    slope2: float
-    slope4: float
-    h2_slope2: float
-    dh: float
-    dh2: float
-    dslope2: float
-    ddh: float
-    ddh2: float
-    ddslope2: float
+    h: np.float64
+    h2: np.float64
+    h3: np.float64
+    h4: np.float64
+    slope2: np.float64
+    slope4: np.float64
+    h2_slope2: np.float64
+    dh: np.float64
+    dh2: np.float64
+    dslope2: np.float64
+    ddh: np.float64
+    ddh2: np.float64
+    ddslope2: np.float64
 
 
 @lru_cache(maxsize=4096)
 def _expectations(phi: Activation, q: float) -> _Expectations:
     powers = ({"h": 1}, {"h": 2}, {"h": 3}, {"h": 4}, {"slope": 2}, {"slope": 4}, {"h": 2, "slope": 2})
-    means = [float(expectation(phi, q, **power)) for power in powers]
+    means = [expectation(phi, q, **power) for power in powers]
     derivatives = [
-        float(derivative(phi, q, order, **power))
-        for order in (1, 2)
-        for power in ({"h": 1}, {"h": 2}, {"slope": 2})
+        derivative(phi, q, order, **power) for order in (1, 2) for power in ({"h": 1}, {"h": 2}, {"slope": 2})
     ]
-    return _Expectations(*means, *derivatives)
+    return _Expectations(*map(np.float64, (*means, *derivatives)))
 
 
 class _Layer:
@@ -104,8 +106,10 @@ class _Layer:
         self.next_w2 = ensemble.sigma_w[index + 1] ** 2 if index + 1 < len(ensemble.fans) else 0.0
         e = _expectations(phi, float(q))
         # The mean over c, from two points.
-        joint = (_joint(phi, q, min(c + stray, 1.0)) + _joint(phi, q, max(c - stray, -1.0))) / 2
-        self.variance = e.h2 - e.h**2
+        joint = (
+            joint_products(phi, q, min(c + stray, 1.0)) + joint_products(phi, q, max(c - stray, -1.0))
+        ) / 2
+        self.variance, self.second_moment = e.h2 - e.h**2, e.h2
         self.map_slope, self.map_curvature = self.next_w2 * e.dh2, self.next_w2 * e.ddh2
         # Means over units of φ², of (φ − E φ)² less a constant, and of φ.
         self.fourth = e.h4
@@ -120,9 +124,9 @@ class _Layer:
         self.variance_slope = e.dh2 - 2 * e.h * e.dh
         self.variance_curvature = e.ddh2 - 2 * e.h * e.ddh
         # The correlation of two examples in the next layer: how it hangs on c, and how it strays.
-        following = ensemble.q[index + 1] if self.next_w2 else np.inf
-        self.cosine_slope = self.next_w2 * q * joint[1, 1] / following
-        self.cosine = self.next_w2**2 * (joint[2, 2] - joint[0, 0] ** 2) / self.n / following**2
+        gain = self.next_w2 / ensemble.q[index + 1] if self.next_w2 else 0.0
+        self.cosine_slope = gain * q * joint[1, 1]
+        self.cosine = gain**2 * (joint[2, 2] - joint[0, 0] ** 2) / self.n
         # The backward pass: E φ'², how it hangs on q, and how it strays together with φ².
         self.alive = e.slope2 > 0
         if self.alive:
@@ -144,22 +148,21 @@ class _Layer:
         return self.share * own + (1 - self.share) * other
 
 
-def _joint(phi: Activation, q: float, c: float) -> Floats:
-    """E f(u) g(v) for f and g of φ, φ', φ², φ'², in this order, shape (4, 4); to a percent or so."""
-    coefficients = hermite_coefficients(phi, q)
-    return (coefficients * c ** np.arange(coefficients.shape[1])) @ coefficients.T
-
-
 def spread_of(ensemble: Ensemble) -> Spread:
     """The spread of every layer of the networks; NaN where q or c has no finite value."""
     known = np.isfinite(ensemble.q[1:]) & np.isfinite(ensemble.cosine[1:])
     if not known.all():
         return Spread(*np.full((4, len(ensemble.q)), np.nan))
-    layers = _layers(ensemble)
-    drift = _Drift(ensemble, layers)
-    h_std, h_shift = (np.append(np.nan, part) for part in _forward(layers, drift))
-    g_std, g_shift = (np.append(np.nan, part) for part in _backward(ensemble, layers, drift))
-    return Spread(h_std, h_shift, g_std, g_shift)
+    with np.errstate(all="ignore"):
+        layers = _layers(ensemble)
+        drift = _Drift(ensemble, layers)
+        parts = *_forward(layers, drift), *_backward(ensemble, layers, drift)
+    return Spread(*(np.where(np.isfinite(part), part, np.nan) for part in _with_input(parts)))
+
+
+def _with_input(parts: Iterable[Floats]) -> Iterator[Floats]:
+    """The same, with a row for the input, of which nothing is predicted."""
+    return (np.append(np.nan, part) for part in parts)
 
 
 def _layers(ensemble: Ensemble) -> list[_Layer]:
@@ -209,13 +212,14 @@ def _forward(layers: list[_Layer], drift: _Drift) -> tuple[Floats, Floats]:
     """Spread and shift of log h_std, layers 1 … depth."""
     relative, shift = [], []
     for layer, batch, spread, moved in zip(layers, drift.batch, drift.spread, drift.shift, strict=True):
-        if not layer.variance > 0:
+        if not layer.variance > _RESOLVED * layer.second_moment:
             relative.append(np.nan)
             shift.append(np.nan)
             continue
-        variance = layer.variance_slope**2 * batch + layer.centred
-        mean = layer.variance_slope * moved + layer.variance_curvature * spread / 2
-        mean -= layer.mean_slope**2 * batch + layer.mean
+        of_mean = layer.mean_slope**2 * batch + layer.mean
+        # The square of the mean strays in second order, which counts where φ² is all but constant.
+        variance = layer.variance_slope**2 * batch + layer.centred + 2 * of_mean**2
+        mean = layer.variance_slope * moved + layer.variance_curvature * spread / 2 - of_mean
         relative.append(max(variance, 0.0) / layer.variance**2)
         shift.append(mean / layer.variance)
     return _of_std(np.array(relative), np.array(shift))

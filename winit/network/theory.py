@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 from winit.network import coherent
 from winit.network.activations import Activation
 from winit.network.cells import Probe, hidden_widths, input_width
-from winit.network.correlation import joint_expectation
+from winit.network.correlation import joint_expectation, joint_gap
 from winit.network.draws import Draws
 from winit.network.initializers import Initializer, Law, Layer
 from winit.network.inputs import input_of
-from winit.network.meanfield import FixedPoint, fixed_point
+from winit.network.meanfield import FixedPoint, fixed_point, scaled_square
 from winit.network.quadrature import expectation
 from winit.network.spread import Ensemble, Spread, spread_of
 
 Floats = NDArray[np.float64]
+
+_CANCELLED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def predict(
     """The prediction for a network; None where its weights are not i.i.d."""
     hidden = hidden_widths(width, depth)
     fans = (input_width(hidden[0], probe), *hidden)
+    if not initializer.is_iid_with(activation):
+        return None
     laws = _laws(initializer, activation, (*fans, probe.outputs), probe)
     if laws is None:
         return None
@@ -102,7 +106,7 @@ def _with_mean(
         q=found.q,
         z_std=found.z_std,
         h_mean=found.h_mean,
-        h_std=_std(found.h_second_moment, found.h_mean),
+        h_std=found.h_std,
         h_second_moment=found.h_second_moment,
         cosine_mean=nothing,
         pair_correlation=nothing,
@@ -138,7 +142,7 @@ def _without_mean(
         cosine=of_strangers,
         kurtosis=np.array([np.nan, *(w.excess_kurtosis for w, _ in layers)]),
         bias_kurtosis=np.array([np.nan, *(b.excess_kurtosis for _, b in layers)]),
-        fourth_moment=kind.entry.excess + float(np.mean(kind.second_moments**2)),
+        fourth_moment=kind.entry.fourth_moment(),
         batch=probe.batch,
         outputs=probe.outputs,
         size_variance=size_variance,
@@ -150,7 +154,7 @@ def _without_mean(
         q=q,
         z_std=np.sqrt(q),
         h_mean=h_mean,
-        h_std=_std(second, h_mean),
+        h_std=np.append(np.sqrt(second[0] - kind.mean**2), _stds(activation, sizes[1:])),
         h_second_moment=second,
         cosine_mean=_cosines(activation, q, of_strangers, second) if alike else np.full(len(q), np.nan),
         pair_correlation=of_pair,
@@ -160,10 +164,16 @@ def _without_mean(
     )
 
 
-def _std(second_moment: Floats, mean: Floats) -> Floats:
-    with np.errstate(invalid="ignore"):
-        variance = np.maximum(second_moment - mean**2, 0)
-    return np.sqrt(np.where(np.isinf(second_moment), np.inf, variance))
+def _stds(activation: Activation, sizes: Floats) -> Floats:
+    """h_std of each layer, over all sizes."""
+    means, squares = (expectation(activation, sizes, h=power) for power in (1, 2))
+    with np.errstate(all="ignore"):
+        within = squares - means**2
+        # Where φ is all but constant the difference is rounding, the sum of the other coefficients is not.
+        for place in zip(*np.nonzero(within < _CANCELLED * squares), strict=True):
+            within[place] = joint_gap(activation, sizes[place], 0.0) if sizes[place] else 0.0
+        variance = within.mean(axis=1) + means.var(axis=1)
+    return np.sqrt(np.where(np.isinf(squares).any(axis=1), np.inf, variance))
 
 
 def _sizes(activation: Activation, sigma_w: Floats, sigma_b: Floats, inputs: Floats) -> Floats:
@@ -171,7 +181,7 @@ def _sizes(activation: Activation, sigma_w: Floats, sigma_b: Floats, inputs: Flo
     rows = [inputs]
     for index in range(1, len(sigma_w)):
         second = inputs if index == 1 else expectation(activation, rows[-1], h=2)
-        rows.append(sigma_w[index] ** 2 * second + sigma_b[index] ** 2)
+        rows.append(scaled_square(sigma_w[index], second) + sigma_b[index] ** 2)
     return np.array(rows)
 
 
@@ -186,7 +196,7 @@ def _correlations(
         product = start * q[0]
         if index > 1:
             product = _joint(activation, q[index - 1], found[-1])
-        covariance = sigma_w[index] ** 2 * product + sigma_b[index] ** 2
+        covariance = scaled_square(sigma_w[index], np.asarray(product)) + sigma_b[index] ** 2
         found.append(float(np.clip(covariance / q[index], -1, 1)) if 0 < q[index] < np.inf else np.nan)
     return np.array(found)
 
@@ -208,7 +218,7 @@ def _gradient_ratios(activation: Activation, sigma_w: Floats, sizes: Floats, fan
     """g_std of each layer ÷ that of the last one; NaN for the input."""
     factors = [np.ones(sizes.shape[1])]
     for index in range(len(sigma_w) - 1, 1, -1):
-        chi = sigma_w[index] ** 2 * expectation(activation, sizes[index], slope=2)
+        chi = scaled_square(sigma_w[index], expectation(activation, sizes[index], slope=2))
         factors.append(factors[-1] * chi * fans[index] / fans[index - 1])
     return np.append(np.nan, np.sqrt(np.mean(factors[::-1], axis=1)))
 

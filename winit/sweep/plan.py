@@ -135,7 +135,7 @@ def shards_of(plan: pa.Table) -> int:
 
 def sources_in(plan: pa.Table) -> Sources:
     """The user's own functions as they were when the plan was made: these are what is computed."""
-    return tuple(Source(**source) for source in json.loads(plan.schema.metadata[_SOURCES]))
+    return tuple(Source(**source) for source in json.loads(plan.schema.metadata.get(_SOURCES, b"[]")))
 
 
 def check_memory(plan: pa.Table, limit: float) -> None:

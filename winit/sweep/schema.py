@@ -117,8 +117,8 @@ _UNITS = {"xi_q": "layers", "xi_c": "layers", "xi_grad": "layers"}
 _PREDICTED = (
     ("sigma_w", "√(fan_in · Var W); null for the input"),
     ("sigma_b", "standard deviation of the biases; null for the input"),
-    ("q", "variance of the pre-activations, σ_w² E φ² + σ_b²; null for the input"),
-    ("z_std", "its square root"),
+    ("q", "mean square of the pre-activations, σ_w² E φ² + σ_b²; null for the input"),
+    ("z_std", "predicted z_std: √q, less where the weights have a mean"),
     ("h_mean", "predicted h_mean"),
     ("h_std", "predicted h_std"),
     ("h_second_moment", "predicted h_second_moment"),

@@ -2,6 +2,7 @@
 
 import importlib.util
 import posixpath
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,10 +18,10 @@ def with_source(label: str) -> tuple[str, Sources]:
     name = source_name(label)
     if name is None:
         return label, ()
-    start = label.index(name)
+    start, source = label.index(name), name
     if name.endswith(".py"):
         name = posixpath.normpath(name)
-    rest = label[label.index(":", start) :]
+    rest = label[label.index(":", start + len(source)) :]
     return label[:start] + name + rest, (read_source(name),)
 
 
@@ -37,12 +38,16 @@ def read_source(name: str) -> Source:
     if path.name == "__init__.py":
         package = name
     try:
-        return Source(name, path.read_text(encoding="utf-8"), package)
-    except (OSError, UnicodeDecodeError) as error:
+        # As Python reads it: with the encoding that it declares.
+        return Source(name, importlib.util.decode_source(path.read_bytes()), package)
+    except (OSError, UnicodeDecodeError, SyntaxError) as error:
         raise LabelError(f"{name} cannot be read from {Path.cwd()}: {error}") from None
 
 
 def _module_file(name: str) -> Path:
+    # As with `python -m`, modules in the folder where the run was started are found; workers inherit it.
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError) as error:

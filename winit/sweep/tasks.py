@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from winit.network.cells import Cell
 from winit.network.kernel import Measured, measure
+from winit.network.labels import described
 from winit.sweep.schema import layer_rows
 from winit.sweep.store import Record
 
@@ -32,7 +33,7 @@ def compute(cells: list[Cell]) -> BlockResult:
     try:
         measured = list(measure(cells))
         failed: list[Record] = []
-    except Exception:  # noqa: BLE001 - an initializer is anybody's code and may raise anything
+    except (Exception, SystemExit):  # noqa: BLE001 - an initializer is anybody's code and may raise anything
         measured, failed = _one_by_one(cells)
     finished = [Record(m.cell.id, m.seconds) for m in measured]
     return BlockResult(layer_rows(measured), finished + failed, packages())
@@ -44,8 +45,8 @@ def _one_by_one(cells: list[Cell]) -> tuple[list[Measured], list[Record]]:
     for cell in cells:
         try:
             measured += measure([cell])
-        except Exception as error:  # noqa: BLE001 - as above; it is recorded, and reported at the end
-            failed.append(Record(cell.id, 0.0, f"{type(error).__name__}: {error}"))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above; it is recorded, and reported at the end
+            failed.append(Record(cell.id, 0.0, described(error)))
     return measured, failed
 
 

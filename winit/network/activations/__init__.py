@@ -19,7 +19,7 @@ from winit.network import labels, sources
 from winit.network.activations import piecewise, smooth
 from winit.network.activations.entry import Entry, Pair
 from winit.network.draws import Array
-from winit.network.labels import LabelError
+from winit.network.labels import LabelError, described
 from winit.network.sources import Sources
 
 __all__ = ["ACTIVATIONS", "UNBOUNDED_RANGE", "Activation", "Entry", "Pair", "activation", "histogram_range"]
@@ -84,10 +84,16 @@ def activation(label: str, at_hand: Sources = ()) -> Activation:
 
 
 def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Pair]:
-    """``function``, but a LabelError where it gives anything else than (φ, φ') of z's shape and dtype."""
+    """``function``, but a LabelError where it gives anything else than (φ, φ') of z's shape and dtype.
+
+    It is always given z of shape (batch, units), as in a network.
+    """
 
     @functools.wraps(function)
     def checked(z: Array, **arguments: Any) -> Pair:
+        if z.ndim != 2:
+            h, derivative = checked(z.reshape(1, -1), **arguments)
+            return h.reshape(z.shape), derivative.reshape(z.shape)
         given = function(z, **arguments)
         if not isinstance(given, tuple) or len(given) != 2:
             raise LabelError(f"{name} must return the pair (φ(z), φ'(z)), not {_described(given)}")
@@ -115,11 +121,12 @@ def _try(found: Activation) -> None:
     for z in (_TRIAL.astype(np.float32), _TRIAL):
         before = z.copy()
         try:
-            pair = found(z)
+            with sources.speaking_aside():
+                pair = found(z)
         except LabelError:
             raise
-        except Exception as error:
-            raise LabelError(f"{found.label} raised {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise LabelError(f"{found.label} raised {described(error)}") from error
         if not (z == before).all():
             raise LabelError(f"{found.label} changes its argument z; it must return new arrays")
         for part, value in zip(("φ(z)", "φ'(z)"), pair, strict=True):

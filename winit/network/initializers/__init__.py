@@ -17,7 +17,7 @@ from winit.network.activations import Activation, activation
 from winit.network.draws import Array, Draws
 from winit.network.initializers import frameworks, matrices, papers
 from winit.network.initializers.entry import Entry, Law, Layer, Made, WithBias
-from winit.network.labels import LabelError
+from winit.network.labels import LabelError, described
 from winit.network.sources import Sources
 
 __all__ = ["INITIALIZERS", "Entry", "Initializer", "Law", "Layer", "WithBias", "initializer"]
@@ -46,9 +46,13 @@ class Initializer:
     @property
     def is_iid(self) -> bool:
         """Whether the weights of a layer are independent and identically distributed."""
+        return self.is_iid_with(activation("identity"))
+
+    def is_iid_with(self, function: Activation) -> bool:
+        """The same, in a network with this activation; what is raised counts as no."""
         try:
-            return self.laws(_trial_layer(activation("identity"))) is not None
-        except Exception:  # noqa: BLE001 - a user's own may refuse this activation: nothing is known then
+            return self.laws(_trial_layer(function)) is not None
+        except (Exception, SystemExit):  # noqa: BLE001 - a user's own may refuse this activation
             return False
 
     def parameters(self, layer: Layer) -> tuple[Array, Array | None]:
@@ -66,11 +70,12 @@ class Initializer:
     def try_with(self, function: Activation) -> None:
         """Make the weights of a small layer. Raises LabelError, with the mend, where that fails."""
         try:
-            self.parameters(_trial_layer(function))
+            with sources.speaking_aside():
+                self.parameters(_trial_layer(function))
         except LabelError:
             raise
-        except Exception as error:
-            raise LabelError(f"{self.label} raised {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            raise LabelError(f"{self.label} raised {described(error)}") from error
 
     def _made(self, layer: Layer) -> tuple[Law | Array, Law | Array | None]:
         try:

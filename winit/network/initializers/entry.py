@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from winit.network.activations import Activation
-from winit.network.draws import Array, Distribution, Draws, Plain, Purpose, Truncated, excess_kurtosis
+from winit.network.draws import Array, Distribution, Draws, Purpose, Truncated, excess_kurtosis
 from winit.network.labels import LabelError
 
 
@@ -25,9 +25,11 @@ class Law:
     mean: float = 0.0
 
     def __post_init__(self) -> None:
-        known = (*get_args(Plain), "constant")
+        known = ("normal", "uniform", "truncated_normal", "constant")
         if not isinstance(self.distribution, Truncated) and self.distribution not in known:
-            raise LabelError(f"{self.distribution!r} is not a distribution (allowed: {', '.join(known)})")
+            raise LabelError(f"{self.distribution!r} is not a law (allowed: {', '.join(known)})")
+        if self.distribution == "constant" and self.std:
+            raise LabelError(f"a constant has std 0, not {self.std}")
         if not (math.isfinite(self.std) and self.std >= 0 and math.isfinite(self.mean)):
             raise LabelError(
                 f"a law of mean {self.mean} and std {self.std}: both must be finite, std at least 0"
@@ -99,7 +101,9 @@ class Layer:
         """W, shape (fan_in, fan_out), or b, shape (fan_out,), in the layer's dtype."""
         shape: tuple[int, ...] = self.shape if of == "weights" else (self.fan_out,)
         if not isinstance(made, Law):
-            return _checked(made, of, shape).astype(self.dtype, copy=False)
+            return _checked(made, of, shape, self.dtype)
+        if max(abs(made.mean), made.std) > float(np.finfo(self.dtype).max):
+            raise LabelError(f"gave {of} of mean {made.mean} and std {made.std}, too large for {self.dtype}")
         if made.distribution == "constant":
             return np.full(shape, made.mean, self.dtype)
         purpose, index = self._stream if of == "weights" else ("bias", self.index)
@@ -110,20 +114,24 @@ class Layer:
         return drawn
 
 
-def _checked(values: object, what: str, shape: tuple[int, ...]) -> Array:
-    """``values``, if they can be weights or biases of this shape. Raises LabelError where not."""
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
-        kind = values.dtype if isinstance(values, np.ndarray) else type(values).__name__
+def _checked(values: object, what: str, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
+    """``values`` in ``dtype``, if they can be weights or biases of this shape. Raises LabelError if not."""
+    # Subclasses, such as np.matrix, calculate in ways of their own.
+    if type(values) is not np.ndarray or values.dtype.kind not in "fiu":
+        kind = values.dtype if type(values) is np.ndarray else type(values).__name__
         raise LabelError(
             f"returned a {kind} for the {what}; it must return an array of real numbers, a winit.Law,"
             " or a winit.WithBias of two of these"
         )
     if values.shape != shape:
         raise LabelError(f"returned {what} of shape {values.shape}, not {shape}")
-    if not np.isfinite(values).all():
-        count = np.count_nonzero(~np.isfinite(values))
-        raise LabelError(f"returned {what} that are not finite ({count} of {values.size})")
-    return values
+    with np.errstate(over="ignore"):
+        cast = values.astype(dtype, copy=False)
+    finite = np.isfinite(cast)
+    if not finite.all():
+        count = np.count_nonzero(~finite)
+        raise LabelError(f"returned {what} that are not finite in {dtype} ({count} of {values.size})")
+    return cast
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,8 @@ def cut_normal(mean: float, std: float, low: float, high: float) -> Law:
     if (low, high) == (-2.0, 2.0):  # the same stream as all others that are cut so
         return Law("truncated_normal", std * TRUNCATED_NORMAL_STD, mean)
     cut = Truncated(low, high)
+    if not cut.share > 0:
+        raise LabelError(f"nothing is left of a normal between {low:g} and {high:g} standard deviations")
     shift, shrink = cut.moments
     return Law(cut, std * shrink, mean + std * shift)
 

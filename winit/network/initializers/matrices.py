@@ -35,7 +35,11 @@ def martens_sparse(layer: Layer, links: int = 15, std: float = 1.0) -> Array:
 def sparse_normal(layer: Layer, links: int, std: float, axis: int = 0) -> Array:
     """N(0, std²) at ``links`` places of every column (axis 0) or row (axis 1) at random, 0 elsewhere."""
     # Ranks of random numbers are a random permutation.
-    ranks = layer.generator.random(layer.shape, dtype=np.float32).argsort(axis).argsort(axis)
+    ranks = (
+        layer.generator.random(layer.shape, dtype=np.float32)
+        .argsort(axis, kind="stable")
+        .argsort(axis, kind="stable")
+    )
     return np.where(ranks < links, layer.standard("normal") * at_least_zero("std", std), 0)
 
 
@@ -56,6 +60,8 @@ def hadamard(order: int) -> Array:
 
 def lsuv(layer: Layer, gain: float = 1.0, tolerance: float = 0.1) -> Array:
     at_least_zero("tolerance", tolerance)
+    if not gain > 0:
+        raise LabelError(f"gain is {gain}; it must be above 0")
     weights = layer.standard("orthogonal")
     if layer.inputs is None:
         return weights * gain
@@ -110,7 +116,7 @@ ENTRIES = (
     Entry(
         "lsuv",
         lsuv,
-        "Q, divided by std(z) / gain of the batch unless var(z) is within tolerance of gain²",
+        "Q, divided by std(z) / gain of the batch, z = x W, unless var(z) is within tolerance of gain²",
         'Mishkin & Matas 2016, "All you need is a good init"',
     ),
 )

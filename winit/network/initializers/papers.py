@@ -129,7 +129,10 @@ def mup(layer: Layer, scale: float = 1.0) -> Law:
 
 
 _LECUN = 'LeCun et al. 1998, "Efficient BackProp", §4.6'
-_GLOROT = 'Glorot & Bengio 2010, "Understanding the difficulty of training deep networks", eq. 16'
+_GLOROT = (
+    'Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks",'
+    " eq. 16"
+)
 _HE = 'He et al. 2015, "Delving deep into rectifiers", eq. 10'
 
 
