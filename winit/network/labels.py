@@ -26,8 +26,7 @@ Value = float | int | str | bool
 # A path may have spaces in it; nothing else may.
 _NAME = r"[^()\s][^()]*\.py:\w+|[^()\s]+"
 _CALL = re.compile(rf"\s*(?P<name>{_NAME})\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
-
-
+# An error lists a catalogue of so few entries whole.
 _FEW = 8
 
 
