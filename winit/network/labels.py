@@ -12,10 +12,11 @@ import itertools
 import keyword
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
+from typing import Any, ForwardRef, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def arguments_of(function: Callable[..., Any]) -> inspect.Signature:
     Raises LabelError where the function is not of that form: a subject, then arguments with names.
     """
     try:
-        _, *parameters = inspect.signature(function).parameters.values()
+        _, *parameters = _signature(function).parameters.values()
     except (ValueError, TypeError) as error:
         name = getattr(function, "__name__", function)
         raise LabelError(f"{name} must take its subject as its first parameter ({error})") from None
@@ -119,6 +120,15 @@ def arguments_of(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature(parameters)
 
 
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Also where an annotation has a name that is not there at run time."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(function)
+
+
 def _evaluated(annotation: Any, function: Callable[..., Any]) -> Any:
     """An annotation that is a string, as it is meant; none where its names are not there at run time."""
     while isinstance(annotation, str):
@@ -126,7 +136,7 @@ def _evaluated(annotation: Any, function: Callable[..., Any]) -> Any:
             annotation = eval(annotation, getattr(inspect.unwrap(function), "__globals__", {}))  # noqa: S307
         except Exception:  # noqa: BLE001 - it only says what is allowed, and the default does as well
             return inspect.Parameter.empty
-    return annotation
+    return inspect.Parameter.empty if isinstance(annotation, ForwardRef) else annotation
 
 
 def _plain(part: Any) -> Any:
