@@ -1,5 +1,6 @@
 """Theory beside measurement: theory.parquet, and in SQL how far the layers of the results are from it."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ from winit.network.theory import Prediction, predict
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.plan import sources_in
+from winit.sweep.progress import Progress
 from winit.sweep.schema import CELL_KEYS, COMPARED, PROBE_KEYS, THEORY
 
 ROUNDING = 1e-6
 """What float32 does to a logarithm: no spread is taken to be smaller."""
+Network = dict[str, Any]
+Networks = list[Network]
 _NETWORK_KEYS = CELL_KEYS[:-1]
 KEYS = (*_NETWORK_KEYS, *PROBE_KEYS)
 """What a prediction hangs on, apart from the layer."""
@@ -32,23 +36,34 @@ _MEASURED = {
 
 def write_theory(results: Results) -> list[str]:
     """Write theory.parquet for the networks of the plan. Gives what went wrong, as ``theory_of`` does."""
-    table, problems = theory_of(results.read_plan())
+    table, problems = theory_of(results.read_plan(), _shown)
     with replacing(results.theory) as file:
         pq.write_table(table, file, compression="zstd")
     return problems
 
 
-def theory_of(plan: pa.Table) -> tuple[pa.Table, list[str]]:
+def _shown(networks: Networks) -> Iterable[Network]:
+    """The networks one by one, with progress."""
+    with Progress(len(networks), work="theory", unit="networks") as progress:
+        for network in networks:
+            yield network
+            progress.advance(1)
+
+
+def theory_of(
+    plan: pa.Table, watched: Callable[[Networks], Iterable[Network]] = iter
+) -> tuple[pa.Table, list[str]]:
     """The rows of theory.parquet, sorted by ``KEYS``, for each network of ``plan`` with i.i.d. weights.
 
     Networks in which a user's own function raises have none; what it raised comes second, each once.
+    ``watched`` hands the networks on, and may show how far it has come.
     """
     problems: dict[str, None] = {}
     networks = plan.select(KEYS).group_by(list(KEYS)).aggregate([]).to_pylist()
     networks.sort(key=lambda network: tuple(network.values()))
     sources = sources_in(plan)
     tables = [THEORY.empty_table()]
-    for network in networks:
+    for network in watched(networks):
         try:
             predicted = _predicted(network, sources)
         except (Exception, SystemExit) as error:
@@ -61,7 +76,7 @@ def theory_of(plan: pa.Table) -> tuple[pa.Table, list[str]]:
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks(), list(problems)
 
 
-def _predicted(network: dict[str, Any], sources: Sources) -> Prediction | None:
+def _predicted(network: Network, sources: Sources) -> Prediction | None:
     return predict(
         initializer(network["initializer"], sources),
         activation(network["activation"], sources),
@@ -71,7 +86,7 @@ def _predicted(network: dict[str, Any], sources: Sources) -> Prediction | None:
     )
 
 
-def _rows(network: dict[str, Any], predicted: Prediction) -> pa.Table:
+def _rows(network: Network, predicted: Prediction) -> pa.Table:
     """The layers of one network. What is not defined is null."""
     rows = network["depth"] + 1
     values: dict[str, Any] = {name: [value] * rows for name, value in network.items()}
