@@ -16,10 +16,8 @@ from winit.findings.phase import VERDICT_COLOURS, phase_diagram
 from winit.network.activations import activation, histogram_range
 from winit.network.statistics import HISTOGRAM_BINS, histogram_edges
 from winit.sweep.layout import Results
-from winit.sweep.schema import CELL_KEYS, PROBE_KEYS
+from winit.sweep.schema import NETWORK_KEYS, PROBE_KEYS
 from winit.sweep.verdicts import VERDICTS
-
-_KEYS = ", ".join((*CELL_KEYS[:-1], *PROBE_KEYS))
 
 AnyChart = Any
 Rows = list[dict[str, Any]]
@@ -250,7 +248,7 @@ def _phase(database: Database, network: Network) -> AnyChart | None:
         database,
         f"""SELECT initializer, any_value(sigma_w) AS sigma_w, any_value(sigma_b) AS sigma_b,
                 mode(verdict ORDER BY verdict) AS verdict
-            FROM theory JOIN cells USING ({_KEYS})
+            FROM theory JOIN cells USING ({", ".join(NETWORK_KEYS)})
             WHERE {network.where} AND layer = depth AND chi_1 IS NOT NULL
             GROUP BY initializer ORDER BY initializer""",
     )

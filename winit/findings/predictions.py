@@ -17,15 +17,12 @@ from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.plan import sources_in
 from winit.sweep.progress import Progress
-from winit.sweep.schema import CELL_KEYS, COMPARED, PROBE_KEYS, THEORY
+from winit.sweep.schema import COMPARED, NETWORK_KEYS, PROBE_KEYS, THEORY
 
 ROUNDING = 1e-6
 """What float32 does to a logarithm: no spread is taken to be smaller."""
 Network = dict[str, Any]
 Networks = list[Network]
-_NETWORK_KEYS = CELL_KEYS[:-1]
-KEYS = (*_NETWORK_KEYS, *PROBE_KEYS)
-"""What a prediction hangs on, apart from the layer."""
 
 # Of each seed: the layer's own h_std, and its g_std beside that of the last layer.
 _MEASURED = {
@@ -53,13 +50,13 @@ def _shown(networks: Networks) -> Iterable[Network]:
 def theory_of(
     plan: pa.Table, watched: Callable[[Networks], Iterable[Network]] = iter
 ) -> tuple[pa.Table, list[str]]:
-    """The rows of theory.parquet, sorted by ``KEYS``, for each network of ``plan`` with i.i.d. weights.
+    """The rows of theory.parquet for each network of ``plan`` with i.i.d. weights, by ``NETWORK_KEYS``.
 
     Networks in which a user's own function raises have none; what it raised comes second, each once.
     ``watched`` hands the networks on, and may show how far it has come.
     """
     problems: dict[str, None] = {}
-    networks = plan.select(KEYS).group_by(list(KEYS)).aggregate([]).to_pylist()
+    networks = plan.select(NETWORK_KEYS).group_by(list(NETWORK_KEYS)).aggregate([]).to_pylist()
     networks.sort(key=lambda network: tuple(network.values()))
     sources = sources_in(plan)
     tables = [THEORY.empty_table()]
@@ -126,7 +123,7 @@ def _compared(name: str) -> str:
                   / any_value(greatest({name}_spread, {ROUNDING})) END AS {name}_z"""
 
 
-_KEYS = ", ".join(KEYS)
+_KEYS = ", ".join(NETWORK_KEYS)
 
 COMPARISON = f"""
     SELECT {_KEYS}, layer, {", ".join(map(_compared, COMPARED))}

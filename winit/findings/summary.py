@@ -9,14 +9,14 @@ from winit.errors import WinitError
 from winit.findings import tables
 from winit.findings.database import Database
 from winit.findings.notes import notes_table
-from winit.findings.predictions import COMPARISON, KEYS
+from winit.findings.predictions import COMPARISON
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
-from winit.sweep.schema import COMPARED, PROBE_KEYS, RATIOS, SUMMARY
+from winit.sweep.schema import COMPARED, NETWORK_KEYS, PROBE_KEYS, RATIOS, SUMMARY
 
 CONFIDENCE = 0.95
 
-_GROUP = ", ".join(KEYS)
+_GROUP = ", ".join(NETWORK_KEYS)
 _SHOWN = (
     "verdict",
     "agreeing",
@@ -45,7 +45,9 @@ def summarize(results: Results) -> None:
     results.tables.mkdir(exist_ok=True)
     rows = [tuple(row.values()) for row in summary.to_pylist()]
     tables.write_csv(results.tables / "summary.csv", summary.column_names, rows)
-    keys = [*KEYS[:4], *(key for key in PROBE_KEYS if len(summary[key].unique()) > 1)]
+    # Of the probe, what tells networks of these results apart.
+    same = {key for key in PROBE_KEYS if len(summary[key].unique()) == 1}
+    keys = [key for key in NETWORK_KEYS if key not in same]
     columns = [*keys, *_SHOWN]
     shown = [tuple(row.values()) for row in summary.select(columns).to_pylist()]
     (results.tables / "summary.md").write_text(tables.markdown(columns, shown), encoding="utf-8")

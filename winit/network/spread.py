@@ -5,7 +5,6 @@ units are independent, so their mean squares fluctuate by O(1 / n) in variance, 
 the degree to which these are correlated; and what a layer strays by, the maps carry on to the next one
 (as in Hanin & Nica 2020; Yaida 2020; Roberts, Yaida & Hanin 2022, ch. 4). Fluctuations multiply from layer to
 layer, so they are those of a logarithm: for relu with He's weights its variance grows by 5 / n a layer.
-
 """
 
 from collections.abc import Iterable, Iterator

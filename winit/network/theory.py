@@ -61,6 +61,7 @@ def predict(
     """The prediction for a network; None where its weights are not i.i.d."""
     hidden = hidden_widths(width, depth)
     fans = (input_width(hidden[0], probe), *hidden)
+    # The trial has inputs, which theory has not: one that looks at data shows itself there.
     if not initializer.is_iid_with(activation):
         return None
     laws = _laws(initializer, activation, (*fans, probe.outputs), probe)

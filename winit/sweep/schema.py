@@ -54,6 +54,8 @@ _PROBE = (
 
 CELL_KEYS = ("initializer", "activation", "depth", "width", "seed")
 PROBE_KEYS = tuple(field.name for field in _PROBE)
+NETWORK_KEYS = (*(field.name for field in _NETWORK), *PROBE_KEYS)
+"""What a network is under its probe: a cell, but for the seed."""
 SORT_KEYS = ("activation", "initializer", "depth", "width", "seed", *PROBE_KEYS, "cell_id")
 """The order of the rows of every table of cells; ``layer`` follows in the layers table."""
 
