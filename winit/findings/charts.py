@@ -296,9 +296,10 @@ CHARTS: tuple[Chart, ...] = (
         "phase",
         "Where the networks stand",
         "The depth scale of gradients by theory, 1 / |ln χ₁| layers, over the variances of weights and"
-        " biases. Blue: the critical line χ₁ = 1, where it is infinite (dotted where no network gets to,"
-        " since its q moves away); gradients vanish on its left and explode on its right. Points: the"
-        " networks measured here, by verdict.",
+        " biases. Blue: the critical line, χ₁ = 1 at a fixed point of q, where it is infinite (dotted where"
+        " no network gets to, since its q moves away; for relu a single point at σ_b² = 0, with biases its q"
+        " grows without end); gradients vanish on its left and explode on its right. Points: the networks"
+        " measured here, by verdict.",
         _phase,
     ),
 )
