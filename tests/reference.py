@@ -130,6 +130,7 @@ def _activity(phi, h, z, slope, w):
             "z_std": z64.std(),
             "derivative_mean": d64.mean(),
             "derivative_second_moment": (d64**2).mean(),
+            "derivative_max": np.abs(d64).max(),
             "saturated_fraction": (np.abs(slope) < 0.05 * phi.largest_derivative).mean(),
             "dead_units": int((slope == 0).all(axis=0).sum()),
             "w_mean": w.astype(np.float64).mean(),

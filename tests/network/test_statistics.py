@@ -121,6 +121,7 @@ def test_derivatives_are_counted():
     found = statistics.derivative_statistics(derivative, 0.05)
     assert found.mean == pytest.approx(1.51 / 6)
     assert found.second == pytest.approx((1 + 0.25 + 1e-4) / 6)
+    assert found.largest == 1
     assert found.below == pytest.approx(4 / 6)
     assert found.dead == 1
 
@@ -160,6 +161,16 @@ def test_columns_that_differ_in_their_last_example_alone_are_different():
 def test_random_columns_are_all_different(shape):
     values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     assert statistics.distinct_columns(values) == shape[1]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    ("row", "below"),
+    [([0, 0], False), ([0, 1e-20], True), ([1e-20, 1], False), ([-1, 1e-20], False), ([np.nan, 0], False)],
+)
+def test_a_row_that_vanishes_but_is_not_zero_is_found(dtype, row, below):
+    values = np.array([[1.0, 2.0], row, [0.0, 0.0]], dtype)
+    assert statistics.has_row_below(values, dtype(1e-10)) == below
 
 
 def test_row_sums_and_inner_product_are_exact_in_float64():

@@ -36,6 +36,7 @@ PROMISED = [
     "nonfinite_fraction",
     "derivative_mean",
     "derivative_second_moment",
+    "derivative_max",
     "distinct_units",
     "distinct_errors",
     "cosine_mean",

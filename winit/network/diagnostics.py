@@ -156,7 +156,7 @@ def _derivative(layer: Activity) -> tuple[Value, ...]:
     assert layer.derivative is not None
     threshold = SATURATION * layer.activation.largest_derivative
     of_d = statistics.derivative_statistics(layer.derivative, threshold)
-    return of_d.mean, of_d.second, of_d.below, of_d.dead
+    return of_d.mean, of_d.second, of_d.largest, of_d.below, of_d.dead
 
 
 def _distinct_units(layer: Activity) -> tuple[Value, ...]:
@@ -307,6 +307,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
         (
             Column("derivative_mean", "mean of φ'(z) over batch and units"),
             Column("derivative_second_moment", "mean square of φ'(z) over batch and units"),
+            Column("derivative_max", "largest |φ'(z)| over batch and units"),
             Column(
                 "saturated_fraction",
                 f"share of entries with |φ'(z)| < {SATURATION} · max |φ'|, the maximum over |z| ≤ 10",

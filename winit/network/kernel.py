@@ -19,6 +19,8 @@ from winit.network.diagnostics import (
     COLUMNS,
     DIAGNOSTICS,
     Activity,
+    Column,
+    Diagnostic,
     Inputs,
     Sensitivity,
 )
@@ -75,15 +77,16 @@ def _measure_network(cells: Sequence[Cell], probe: Probe, draws: Draws) -> list[
     x = network.examples
     outputs = [Inputs(x)]
     layers: list[Trace] = []
-    table = _empty_table(deepest.depth)
+    table = empty_table(COLUMNS, deepest.depth + 1)
+    diagnostics = [d for d in DIAGNOSTICS if probe.histograms or not d.counts]
     paired = input_of(probe.input).entry.paired
-    _record(table, 0, Activity(network.activation, outputs[0], paired=paired), probe)
+    record(table, 0, Activity(network.activation, outputs[0], paired=paired), diagnostics)
     for index, layer in enumerate(forward(x, network.parameters, network.activation, deepest.depth), 1):
         outputs.append(Inputs(layer.h))
         activity = Activity(
             network.activation, outputs[-1], layer.z, layer.derivative, layer.weights, paired=paired
         )
-        _record(table, index, activity, probe)
+        record(table, index, activity, diagnostics)
         layers.append(Trace(layer.inputs, layer.weights, layer.derivative))
     shared = (time.perf_counter() - started) / len(cells)
 
@@ -94,7 +97,7 @@ def _measure_network(cells: Sequence[Cell], probe: Probe, draws: Draws) -> list[
         readout = network.readout(cell.depth, outputs[cell.depth].h)
         for step in backward(layers[: cell.depth], readout, network.cotangent):
             sensitivity = Sensitivity(outputs[step.index - 1], step.g, step.delta)
-            _record(rows, step.index, sensitivity, probe)
+            record(rows, step.index, sensitivity, diagnostics)
         finished.append(Measured(cell, rows, shared + time.perf_counter() - started))
     return finished
 
@@ -105,7 +108,7 @@ class Network:
     def __init__(self, cell: Cell, draws: Draws) -> None:
         self.probe = cell.probe
         self.depth = cell.depth
-        self.widths = hidden_widths(cell.width, cell.depth)
+        self.widths = (*hidden_widths(cell.width, cell.depth), cell.probe.outputs)
         self.initializer: Initializer = initializer(cell.initializer, cell.sources)
         self.activation: Activation = activation(cell.activation, cell.sources)
         self.draws = draws
@@ -125,7 +128,10 @@ class Network:
         return drawn.astype(self.dtype, copy=False)
 
     def parameters(self, index: int, inputs: Array) -> tuple[Array, Array | None]:
-        """W_l, shape (fan_in, fan_out), and b_l, shape (fan_out,), of layer l = ``index``."""
+        """W_l, shape (fan_in, fan_out), and b_l, shape (fan_out,), of layer l = ``index``.
+
+        The readout is layer depth + 1; here it may have biases too.
+        """
         fan_out = self.widths[index - 1]
         layer = self._layer(inputs, fan_out, index, self.depth)
         weights, bias = self.initializer.parameters(layer)
@@ -142,11 +148,10 @@ class Network:
         return Layer(fan_in, fan_out, index, depth, self.activation, self.draws, self.dtype, inputs)
 
 
-def _empty_table(depth: int) -> Table:
-    """Rows 0 … depth in which nothing is defined yet."""
-    rows = depth + 1
+def empty_table(columns: Iterable[Column], rows: int) -> Table:
+    """So many rows in which nothing is defined yet."""
     table: Table = {}
-    for column in COLUMNS:
+    for column in columns:
         if column.kind == "counts":
             table[column.name] = np.zeros((rows, column.slots), np.uint32)
         elif column.kind == "count":
@@ -156,10 +161,10 @@ def _empty_table(depth: int) -> Table:
     return table
 
 
-def _record(table: Table, row: int, layer: Activity | Sensitivity, probe: Probe) -> None:
-    """Take every measurement that ``layer`` allows and ``probe`` asks for, into ``row``."""
-    for diagnostic in DIAGNOSTICS:
-        if diagnostic.of not in layer.parts or (diagnostic.counts and not probe.histograms):
+def record(table: Table, row: int, layer: Activity | Sensitivity, diagnostics: Iterable[Diagnostic]) -> None:
+    """Take those of the measurements that ``layer`` allows, into ``row``."""
+    for diagnostic in diagnostics:
+        if diagnostic.of not in layer.parts:
             continue
         for column, value in zip(diagnostic.columns, diagnostic.measure(layer), strict=True):
             table[column.name][row] = value

@@ -19,23 +19,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from winit.network import statistics
 from winit.network.activations import Activation
 from winit.network.draws import Array
+
+# What vanishes here has products of weights and values that may be subnormal.
+_LEAST_ORDINARY = {type_: type_(np.finfo(type_).tiny * 2.0**66) for type_ in (np.float32, np.float64)}
 
 Parameters = Callable[[int, Array], tuple[Array, Array | None]]
 """From a layer's index (1 … depth) and its inputs h_{l-1} to its W and, where it has one, its b."""
 
 
 @dataclass(frozen=True)
-class Forward:
-    """A layer after the forward pass; shapes as in the module's docstring."""
+class Trace:
+    """What the backward pass needs of a layer; shapes as in the module's docstring."""
 
     inputs: Array
     weights: Array
-    z: Array
-    h: Array
     derivative: Array
     """φ'(z)"""
+
+
+@dataclass(frozen=True)
+class Forward(Trace):
+    """A layer after the forward pass."""
+
+    z: Array
+    h: Array
 
 
 @dataclass(frozen=True)
@@ -61,10 +71,10 @@ def forward(x: Array, parameters: Parameters, activation: Activation, depth: int
         h, derivative = activation(z)
         if np.isnan(z.min()):  # a kinked φ' compares, and every comparison with NaN is false
             derivative[np.isnan(z)] = np.nan
-        yield Forward(inputs, weights, z, h, derivative)
+        yield Forward(inputs, weights, derivative, z, h)
 
 
-def backward(layers: Sequence["Trace"], readout: Array, cotangent: Array) -> Iterator[Backward]:
+def backward(layers: Sequence[Trace], readout: Array, cotangent: Array) -> Iterator[Backward]:
     """The layers depth … 1, in this order, from ``cotangent`` = ∂L/∂y, shape (batch, outputs)."""
     g = product(cotangent, readout.T)
     for index in range(len(layers), 0, -1):
@@ -82,22 +92,14 @@ def product(values: Array, weights: Array) -> Array:
     that small are multiplied by a power of two first and divided by it afterwards. Both are exact;
     only results that are subnormal themselves can differ from the plain product, by being rounded once.
     """
-    largest = np.maximum(values.max(axis=1), -values.min(axis=1))
-    small = (largest > 0) & (largest < np.finfo(values.dtype).tiny * 2.0**66)
-    if not small.any():
+    least = _LEAST_ORDINARY[values.dtype.type]
+    if not statistics.has_row_below(values, least):
         return values @ weights
+    largest = np.abs(values).max(axis=1)
+    small = (largest > 0) & (largest < least)
     exponents = np.where(small, np.frexp(largest)[1], 0)[:, np.newaxis]
     ordinary = np.ldexp(values, -exponents) @ weights
     return np.ldexp(ordinary, exponents, out=ordinary)
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What the backward pass needs of a layer."""
-
-    inputs: Array
-    weights: Array
-    derivative: Array
 
 
 def weight_gradient(layer: Backward) -> Array:

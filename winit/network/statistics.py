@@ -97,6 +97,8 @@ class DerivativeStatistics(NamedTuple):
 
     mean: float
     second: float
+    largest: float
+    """of |φ'|"""
     below: float
     """share of entries with |φ'| below the threshold"""
     dead: int
@@ -110,8 +112,9 @@ def derivative_statistics(derivative: Array, threshold: float) -> DerivativeStat
     total, square, below = _derivative_sums(derivative, derivative.dtype.type(threshold), alive)
     size = batch * units
     if not np.isfinite(total):
-        return DerivativeStatistics(np.nan, np.nan, np.nan, -1)
-    return DerivativeStatistics(total / size, square / size, below / size, units - int(alive.sum()))
+        return DerivativeStatistics(np.nan, np.nan, np.nan, np.nan, -1)
+    largest = float(max(derivative.max(), -derivative.min()))
+    return DerivativeStatistics(total / size, square / size, largest, below / size, units - int(alive.sum()))
 
 
 @_compiled(fastmath=_VECTORIZE)
@@ -142,6 +145,22 @@ def row_sums(values):
             total += np.float64(values[i, j])
         sums[i] = total
     return sums
+
+
+@_compiled()
+def has_row_below(values, least):
+    """Whether a row is not all zeros but has no entry of the magnitude ``least`` (or NaN)."""
+    for i in range(values.shape[0]):
+        vanishing = False
+        for j in range(values.shape[1]):
+            magnitude = abs(values[i, j])
+            if not magnitude < least:
+                vanishing = False
+                break
+            vanishing |= magnitude > 0
+        if vanishing:
+            return True
+    return False
 
 
 @_compiled(fastmath=_VECTORIZE)
