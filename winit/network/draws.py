@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 Array = NDArray[np.floating]
-Purpose = Literal["input", "weights", "bias", "readout", "cotangent"]
+Purpose = Literal["input", "weights", "bias", "readout", "cotangent", "data", "batches"]
 Plain = Literal["normal", "uniform", "truncated_normal", "orthogonal"]
 
 
@@ -60,6 +60,8 @@ _PURPOSES: dict[Purpose, int] = {
     "bias": 2,
     "readout": 3,
     "cotangent": 4,
+    "data": 5,
+    "batches": 6,
 }
 _DISTRIBUTIONS: dict[Plain | Literal["truncated", "own"], int] = {
     "normal": 0,

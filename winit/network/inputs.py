@@ -158,11 +158,27 @@ def digits(wanted: Wanted) -> Array:
 
 
 @cache
-def standardized_digits() -> Floats:
-    """The 1797 images of 8 × 8 pixels, shape (1797, 64), standardized as a whole."""
-    from sklearn.datasets import load_digits
+def _load_digits() -> tuple[Floats, NDArray[np.int64]]:
+    from sklearn.datasets import load_digits  # slow to import, and seldom needed
 
-    pixels = load_digits().data
+    pixels, targets = load_digits(return_X_y=True)
+    return pixels, targets
+
+
+def digits_pixels() -> Floats:
+    """The 1797 images of 8 × 8 pixels, whole numbers 0 … 16, shape (1797, 64)."""
+    return _load_digits()[0]
+
+
+def digits_targets() -> NDArray[np.int64]:
+    """The digit that each image shows, shape (1797,)."""
+    return _load_digits()[1]
+
+
+@cache
+def standardized_digits() -> Floats:
+    """The images, standardized by the mean and standard deviation of them all, shape (1797, 64)."""
+    pixels = digits_pixels()
     return (pixels - pixels.mean()) / pixels.std()
 
 
