@@ -48,9 +48,14 @@ class Inputs:
         self.h = h
 
     @cached_property
+    def ends(self) -> tuple[float, float]:
+        """min h and max h; NaN where an entry is NaN."""
+        return float(self.h.min()), float(self.h.max())
+
+    @property
     def largest(self) -> float:
         """max |h|; NaN where an entry is NaN."""
-        return float(max(self.h.max(), -self.h.min()))
+        return max(self.ends[1], -self.ends[0])
 
     @cached_property
     def scaled(self) -> tuple[Array, int]:
@@ -142,7 +147,7 @@ def _activation(layer: Activity) -> tuple[Value, ...]:
     h = layer.output.h
     of_h = statistics.moments(h)
     zeros = (h.size - np.count_nonzero(h)) / h.size
-    return of_h.mean, of_h.std, of_h.second, float(h.min()), float(h.max()), zeros
+    return of_h.mean, of_h.std, of_h.second, *layer.output.ends, zeros
 
 
 def _nonfinite(layer: Activity) -> tuple[Value, ...]:

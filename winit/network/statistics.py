@@ -280,30 +280,16 @@ def distinct_columns(values: Array, tolerance: float = 1e-6) -> int:
     if largest > _HUGE:  # so that sums and differences stay finite
         values = np.ldexp(values, -64)
         largest = float(np.ldexp(largest, -64))
-    # Equal columns have nearly equal projections, so only neighbours among the sorted projections
-    # need to be compared in full. A few rows tell the columns of a random layer apart; all rows tell
-    # sparse ones apart that are equal in these; what is left are mostly columns that are equal.
-    count = units
+    # Equal columns have nearly equal projections, so that only runs of neighbours among the sorted ones need
+    # to be compared. A few rows tell the columns of a random layer apart.
     some = min(batch, 32)
-    for run in _runs(_projection(values[:some]), 2 * some * tolerance * largest):
-        columns = np.ascontiguousarray(values[:, run])
-        for same in _runs(_projection(columns), 2 * batch * tolerance * largest):
-            rows = np.ascontiguousarray(columns[:, same].T)
-            scales = np.maximum(rows.max(axis=1), -rows.min(axis=1)).astype(np.float64)
-            count += _representatives(rows, scales, tolerance) - len(same)
-    return count
+    projection = _projection(values[:some])
+    order = np.argsort(projection, kind="stable")
+    near = np.diff(projection[order]) <= 2 * some * tolerance * largest
+    return units - (_repetitions(values, order, near, tolerance) if near.any() else 0)
 
 
 _HUGE = 2.0**900
-
-
-def _runs(projection: NDArray[np.float64], slack: float) -> list[NDArray[np.intp]]:
-    """The runs of two or more columns whose sorted projections are no further apart than ``slack``."""
-    order = np.argsort(projection, kind="stable")
-    near = np.concatenate(([False], np.diff(projection[order]) <= slack, [False]))
-    starts = np.flatnonzero(~near[:-1] & near[1:])
-    ends = np.flatnonzero(near[:-1] & ~near[1:])
-    return [order[start : end + 1] for start, end in zip(starts, ends, strict=True)]
 
 
 @_compiled()
@@ -318,25 +304,47 @@ def _projection(rows):
 
 
 @_compiled()
-def _representatives(columns, scales, tolerance):
-    """How many rows of ``columns`` (units, batch) differ from every earlier one that was counted."""
-    units, batch = columns.shape
-    kept = np.empty(units, np.int64)
+def _repetitions(values, order, near, tolerance):
+    """How many columns repeat one of their run; ``near`` joins neighbours in ``order`` to runs."""
+    repetitions = 0
+    start = 0
+    for end in range(1, order.size + 1):
+        if end == order.size or not near[end - 1]:
+            if end - start > 1:
+                repetitions += end - start - _different(values, order[start:end], tolerance)
+            start = end
+    return repetitions
+
+
+@_compiled()
+def _different(values, columns, tolerance):
+    """How many of the columns differ from every earlier one that was counted."""
+    scales = np.zeros(columns.size)
+    for b in range(values.shape[0]):
+        for i in range(columns.size):
+            scales[i] = max(scales[i], abs(np.float64(values[b, columns[i]])))
+    left = np.arange(columns.size)
     count = 0
-    for j in range(units):
-        known = False
-        for k in range(count):
-            other = kept[k]
-            allowed = tolerance * max(scales[j], scales[other])
-            same = True
-            for b in range(batch):
-                if abs(np.float64(columns[j, b]) - np.float64(columns[other, b])) > allowed:
-                    same = False
-                    break
-            if same:
-                known = True
+    while left.size > 0:
+        # Row by row, as they lie in memory, until all others are known to differ from the first that is left.
+        first = left[0]
+        count += 1
+        same = left[1:].copy()
+        alike = same.size
+        for b in range(values.shape[0]):
+            value = np.float64(values[b, columns[first]])
+            kept = 0
+            for k in range(alike):
+                i = same[k]
+                allowed = tolerance * max(scales[i], scales[first])
+                if abs(np.float64(values[b, columns[i]]) - value) <= allowed:
+                    same[kept] = i
+                    kept += 1
+            alike = kept
+            if alike == 0:
                 break
-        if not known:
-            kept[count] = j
-            count += 1
+        known = np.zeros(columns.size, np.bool_)
+        known[same[:alike]] = True
+        known[first] = True
+        left = left[~known[left]]
     return count
