@@ -297,6 +297,10 @@ def test_the_identity_of_a_run_hangs_on_all_that_decides_its_numbers_and_on_noth
     assert dataclasses.replace(first, sources=()).id == first.id
 
 
+def test_the_identity_is_the_same_in_every_process():
+    assert run().id == "51f121fa758c970f82d4"
+
+
 def test_the_readout_of_a_sigmoid_network_is_linear():
     *_, last = Model(run(function="sigmoid"), Draws(0), np.ones((3, 64), np.float32)).forward(
         np.ones((3, 64), np.float32)

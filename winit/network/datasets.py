@@ -73,7 +73,8 @@ class Dataset:
 def dataset(label: str) -> Dataset:
     """The data set that ``label`` names. Raises LabelError, with the mend, where there is none."""
     found = Dataset(*labels.resolve("data set", label, DATASETS))
-    found.split(Draws(0))
+    if found.arguments:  # values out of range show themselves now
+        found.split(Draws(0))
     return found
 
 

@@ -190,7 +190,7 @@ class Model:
         """A step of gradient descent."""
         for layer in passed:
             self.weights[layer.index - 1] -= rate * weight_gradient(layer)
-            self.biases[layer.index - 1] -= rate * layer.delta.mean(axis=0)
+            self.biases[layer.index - 1] -= rate / len(layer.delta) * layer.delta.sum(axis=0)
 
     def _layers(self, x: Array, parameters: Parameters) -> Iterator[Forward]:
         h = x
@@ -238,6 +238,7 @@ def _train(run: Run, draws: Draws) -> Trained:
             tables.append(_recorded(model, data, passed, step, run.learning_rate))
             finite &= bool(np.isfinite(tables[-1]["loss"][0]))
         if not finite:
+            tables[-1]["loss"][:] = np.nan
             diverged_at = step
             break
         model.update(passed, run.learning_rate)
