@@ -15,3 +15,4 @@ rule all:
         f"{RESULTS}/status.txt",
         # Where cells failed the shards are taken away again: asked for here, they are swept anew.
         gather.shards(f"{RESULTS}/shards/{{scatteritem}}.json"),
+        f"{RESULTS}/training/shards/1-of-1.json",

@@ -4,11 +4,11 @@ import copy
 
 import pyarrow.parquet as pq
 
-from winit.sweep.collect import collect
+from winit.sweep.collect import collect, collect_training
 from winit.sweep.config import Config
 from winit.sweep.engine import blocks
 from winit.sweep.layout import Results
-from winit.sweep.plan import make_plan
+from winit.sweep.plan import make_plan, make_training_plan
 from winit.sweep.store import Store
 from winit.sweep.tasks import compute
 
@@ -23,8 +23,22 @@ TINY = {
         }
     ],
     "probe": {"batch": 20},
+    "training": {
+        "grids": [
+            {
+                "initializer": ["zeros", "he_normal"],
+                "activation": ["tanh", "relu"],
+                "depth": [0, 2],
+                "width": 8,
+                "learning_rate": [0.1, 1e3],
+                "seed": {"count": 2},
+            }
+        ],
+        "task": {"steps": 12, "batch": 32},
+    },
 }
 GRID_SIZE = 4 * 2 * 2 * 2 * 3
+RUNS = 2 * 2 * 2 * 2 * 2
 
 
 def tiny(**changes):
@@ -37,13 +51,13 @@ def tiny(**changes):
 def make_results(folder, config):
     """Plan, compute, store and collect into ``folder``."""
     results = Results(folder)
-    folder.mkdir(exist_ok=True)
-    plan = make_plan(config)
-    pq.write_table(plan, results.plan)
-    store = Store(results.parts)
-    for cells in blocks(plan):
-        done = compute(cells)
-        store.write(done.rows, done.records, done.packages)
+    for sweep, plan in ((results, make_plan(config)), (results.training_sweep, make_training_plan(config))):
+        sweep.folder.mkdir(exist_ok=True)
+        pq.write_table(plan, sweep.plan)
+        store = Store(sweep.parts)
+        for cells in blocks(plan):
+            store.write(compute(cells))
     collect(results, config.thresholds)
+    collect_training(results, config.thresholds)
     (folder / "config.yaml").write_text(config.to_yaml())
     return results

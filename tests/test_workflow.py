@@ -11,7 +11,7 @@ import duckdb
 import polars as pl
 import pytest
 import yaml
-from samples import GRID_SIZE, TINY
+from samples import GRID_SIZE, RUNS, TINY
 
 from winit.sweep.store import Store
 
@@ -57,13 +57,20 @@ def test_a_run_makes_all_that_it_promises(project):
         "tables/summary.csv",
         "tables/summary.md",
         "tables/notes.md",
+        "training.parquet",
+        "training_runs.parquet",
+        "claims.parquet",
+        "tables/claims.md",
+        "figures/training-verdicts.svg",
         "figures/signal-tanh.svg",
         "figures/histograms-relu.png",
         "report.html",
         "status.txt",
     ):
         assert (project / "results" / name).stat().st_size > 0, name
-    assert (project / "results/status.txt").read_text() == f"{GRID_SIZE} cells done, 0 missing, 0 failed\n"
+    assert (project / "results/status.txt").read_text() == (
+        f"{GRID_SIZE} cells done, 0 missing, 0 failed\n{RUNS} runs done, 0 missing, 0 failed\n"
+    )
 
 
 def test_duckdb_and_polars_read_the_same(project):
@@ -106,6 +113,14 @@ def test_growth_computes_the_new_cells_alone_and_shards_share_the_store(project)
     assert sum(shard["computed"] for shard in shards) == GRID_SIZE // 2
     cells = pl.read_parquet(project / "results/cells.parquet")
     assert len(cells) == cells["cell_id"].n_unique() == GRID_SIZE * 3 // 2
+
+
+def test_growth_trains_the_new_runs_alone(project):
+    grown = {"grids": [TINY["training"]["grids"][0] | {"learning_rate": [0.1, 0.2, 1e3]}]}
+    run = snakemake(project, "results/training_runs.parquet", "--config", f"training={json.dumps(grown)}")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert computed(project / "results/training") == RUNS // 2
+    assert len(pl.read_parquet(project / "results/training_runs.parquet")) == RUNS * 3 // 2
 
 
 def test_an_error_in_the_config_reads_as_from_winit_and_starts_nothing(project, tmp_path):
@@ -187,23 +202,31 @@ def test_cells_that_fail_are_named_at_the_end_and_tried_again_by_the_next_run(pr
     (project / "own.py").write_text(OWN)
     (project / "broken").touch()
     grid = TINY["grids"][0] | {"initializer": ["own.py:ones", "he_normal"], "activation": "tanh", "seed": [0]}
-    arguments = ("--config", f"grids={json.dumps([grid])}", "results=failing")
+    train = TINY["training"]["grids"][0] | {"initializer": "own.py:ones", "depth": [0, 3], "seed": 0}
+    training = json.dumps({"grids": [train], "task": TINY["training"]["task"]})
+    arguments = ("--config", f"grids={json.dumps([grid])}", f"training={training}", "results=failing")
     run = snakemake(project, *arguments)
     assert run.returncode == 1
     assert "2 cells failed" in run.stderr
     assert "initializer own.py:ones, activation tanh, depth 4" in run.stderr
+    assert "4 runs failed" in run.stderr
+    assert "initializer own.py:ones, activation tanh, depth 3, width 8, learning_rate 0.1" in run.stderr
     assert "no ones today" in run.stderr
     cells = pl.read_parquet(project / "failing/cells.parquet")
     assert cells.group_by("status").len().sort("status").rows() == [("failed", 2), ("ok", 6)]
-    assert "no ones today" in (project / "failing/report.html").read_text()
+    report = (project / "failing/report.html").read_text()
+    assert report.count("no ones today") == 6
+    assert "own.py:ones, tanh, depth 3, width 8, seed 0, learning rate 1000" in report
     (project / "broken").unlink()
+    manifests = [f"failing/{folder}shards/1-of-1.json" for folder in ("", "training/")]
+    arguments = (*manifests, "failing/cells.parquet", "failing/training_runs.parquet", *arguments)
     run = snakemake(project, *arguments)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert computed(project / "failing") == 2
+    assert (computed(project / "failing"), computed(project / "failing/training")) == (2, 4)
     assert set(pl.read_parquet(project / "failing/cells.parquet")["status"].cast(pl.String)) == {"ok"}
     # An edited function is computed anew by the next run, and it alone.
     (project / "own.py").write_text(OWN.replace("mean=1.0", "mean=1.5"))
     run = snakemake(project, *arguments)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert computed(project / "failing") == 4
+    assert (computed(project / "failing"), computed(project / "failing/training")) == (4, 8)
     assert snakemake(project, *arguments, "--dry-run").stdout.count("Nothing to be done") == 1

@@ -33,18 +33,18 @@ def simulate(
     import psutil
     from threadpoolctl import threadpool_limits
 
-    from winit.network.kernel import measure
     from winit.network.labels import described
-    from winit.sweep.plan import cells_of, check_memory
-    from winit.sweep.schema import layer_rows
+    from winit.sweep.kinds import cells_of, kind_of
+    from winit.sweep.plan import check_memory
 
     plan = _plan("simulate", initializer, activation, depth, width, seed, probe)
     check_memory(plan, psutil.virtual_memory().total)
     # As on a worker of a sweep: more threads would add up in another order.
     (cell,) = cells_of(plan)
+    kind = kind_of(plan)
     try:
         with threadpool_limits(1):
-            return layer_rows(list(measure([cell])))
+            return kind.rows(list(kind.compute([cell])))
     except Exception as error:
         if not cell.sources:
             raise
@@ -141,8 +141,9 @@ def _plan(
 
 
 def open_results(folder: str | Path = "results") -> "Database":
-    """The results as DuckDB views layers, cells, theory and summary, read-only.
+    """The results as DuckDB views, read-only.
 
+    They are layers, cells, theory, summary, training, training_runs and claims.
     ``open_results().sql("SELECT …")`` gives a relation: ``.pl()``, ``.df()``, ``.to_arrow_table()``.
     Raises ``winit.WinitError`` where there are none.
     """

@@ -11,6 +11,7 @@ from winit.errors import WinitError
 
 if TYPE_CHECKING:
     from winit.sweep.config import Config
+    from winit.sweep.engine import Outcome
     from winit.sweep.layout import Results
 
 
@@ -74,6 +75,15 @@ def _results_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
+def _threads_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--threads",
+        type=click.IntRange(0),
+        default=0,
+        help="Workers on this machine.  [default: one for each core]",
+    )(command)
+
+
 def _open(config_file: Path) -> "tuple[Config, Results]":
     from winit.sweep.config import Config
     from winit.sweep.layout import Results
@@ -87,8 +97,9 @@ def _open(config_file: Path) -> "tuple[Config, Results]":
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def config(text: str, output: Path) -> None:
     """Check a config and write it in its canonical form."""
-    from winit.sweep.config import Config, ConfigError, Problem
+    from winit.sweep.config import Config
     from winit.sweep.files import replacing
+    from winit.sweep.problems import ConfigError, Problem
 
     try:
         data = json.loads(text)
@@ -104,34 +115,32 @@ def config(text: str, output: Path) -> None:
 @click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Sweeps to cut it into.")
 @click.option("--write", is_flag=True, help="Write it to plan.parquet, which the sweep reads.")
 def plan(config_file: Path, shards: int, write: bool) -> None:
-    """Say how much work a grid is: cells, layer rows, blocks, shards, FLOP, memory.
+    """Say how much work the grids are: cells, layer rows, blocks, shards, FLOP, memory; training runs.
 
-    With --write it becomes the plan that `winit sweep` computes.
+    With --write they become the plans that `winit sweep` and `winit train` compute.
     """
     import psutil
     import pyarrow.parquet as pq
 
     from winit.sweep.files import replacing
-    from winit.sweep.plan import check_memory, make_plan, totals
+    from winit.sweep.plan import check_memory, make_plan, make_training_plan, totals, training_totals
 
     config, results = _open(config_file)
-    cells = make_plan(config, shards)
-    check_memory(cells, psutil.virtual_memory().total)
+    cells, runs = make_plan(config, shards), make_training_plan(config)
+    for made in (cells, runs):
+        check_memory(made, psutil.virtual_memory().total)
     if write:
-        with replacing(results.plan) as file:
-            pq.write_table(cells, file, compression="zstd")
-    click.echo(", ".join(f"{value} {name}" for name, value in totals(cells).items()))
+        for path, made in ((results.plan, cells), (results.training_sweep.plan, runs)):
+            with replacing(path) as file:
+                pq.write_table(made, file, compression="zstd")
+    for counted in (totals(cells), training_totals(runs)):
+        click.echo(", ".join(f"{value} {name}" for name, value in counted.items()))
 
 
 @main.command(epilog="Example: winit sweep --config config/default.yaml --threads 8")
 @_config_option
 @click.option("--shard", default="1-of-1", show_default=True, help="Which one, as 3-of-64.")
-@click.option(
-    "--threads",
-    type=click.IntRange(0),
-    default=0,
-    help="Workers on this machine.  [default: one for each core]",
-)
+@_threads_option
 def sweep(config_file: Path, shard: str, threads: int) -> None:
     """Compute the cells of a shard that are not in the store yet.
 
@@ -146,13 +155,35 @@ def sweep(config_file: Path, shard: str, threads: int) -> None:
     number, _, count = shard.partition("-of-")
     if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
         raise click.BadParameter(f"{shard!r} is not of the form 3-of-64", param_hint="--shard")
-    outcome = sweep_shard(config, results, int(number), int(count), threads or available_cores())
+    _tell(sweep_shard(config, results, int(number), int(count), threads or available_cores()), "cells")
+
+
+def _tell(outcome: "Outcome", unit: str) -> None:
     click.echo(
-        f"{outcome.cells} cells: {outcome.present} were in the store, {outcome.computed} computed"
+        f"{outcome.cells} {unit}: {outcome.present} were in the store, {outcome.computed} computed"
         f" in {outcome.seconds:.1f} s, {len(outcome.failed)} failed"
     )
     for record in outcome.failed[:10]:
         click.echo(f"  failed: {record.cell_id}: {record.error}", err=True)
+
+
+@main.command(epilog="Example: winit train --config config/default.yaml --threads 8")
+@_config_option
+@_threads_option
+def train(config_file: Path, threads: int) -> None:
+    """Train the planned networks that are not in the store yet: training.parquet, training_runs.parquet.
+
+    Kill it at any time and start it again: it goes on where it was.
+    """
+    from winit.sweep.cluster import available_cores, one_thread_each
+
+    one_thread_each()
+    from winit.sweep.collect import collect_training
+    from winit.sweep.run import sweep_shard
+
+    config, results = _open(config_file)
+    _tell(sweep_shard(config, results.training_sweep, 1, 1, threads or available_cores()), "training runs")
+    collect_training(results, config.thresholds)
 
 
 @main.command(epilog="Example: winit collect --config config/default.yaml")
@@ -186,11 +217,22 @@ def summarize(folder: Path) -> None:
     write_summary(Results(folder))
 
 
+@main.command(epilog="Example: winit claims --results results")
+@_results_option
+def claims(folder: Path) -> None:
+    """Put the claims of the notes to the results: claims.parquet, tables/claims.md."""
+    from winit.findings.claims.tested import in_numbers, write_claims
+    from winit.sweep.layout import Results
+
+    tested = write_claims(Results(folder))
+    click.echo(f"{tested.num_rows} claims: {in_numbers(tested)}")
+
+
 @main.command(epilog="Example: winit plot --results results")
 @_results_option
 def plot(folder: Path) -> None:
     """Draw the figures as SVG and PNG: figures/."""
-    from winit.findings.charts import save_figures
+    from winit.findings.figures import save_figures
     from winit.sweep.layout import Results
 
     save_figures(Results(folder))
@@ -209,19 +251,23 @@ def report(folder: Path) -> None:
 @main.command(epilog="Example: winit status --config config/default.yaml")
 @_config_option
 def status(config_file: Path) -> None:
-    """Count the planned cells: done, missing, failed. Exits with 1 where any failed.
+    """Count the planned cells and training runs: done, missing, failed. Exits with 1 where any failed.
 
     Failed cells are tried again by the next run.
     """
     from winit.sweep.run import status_of
 
     _, results = _open(config_file)
-    state = status_of(results)
-    click.echo(f"{state.done} cells done, {state.missing} missing, {len(state.failed)} failed")
-    if state.failed:
-        results.forget_shards()
-        shown = "".join(f"\n  {name}: {error}" for name, error in state.failed[:20])
-        raise WinitError(f"{len(state.failed)} cells failed; a new run tries them again:{shown}")
+    problems = []
+    for of_sweep in (results, results.training_sweep):
+        state = status_of(of_sweep)
+        click.echo(f"{state.done} {state.unit} done, {state.missing} missing, {len(state.failed)} failed")
+        if state.failed:
+            of_sweep.forget_shards()
+            shown = "".join(f"\n  {name}: {error}" for name, error in state.failed[:20])
+            problems.append(f"{len(state.failed)} {state.unit} failed; a new run tries them again:{shown}")
+    if problems:
+        raise WinitError("\n".join(problems))
 
 
 @main.command(
@@ -230,7 +276,10 @@ def status(config_file: Path) -> None:
 @click.argument("sql")
 @_results_option
 def query(sql: str, folder: Path) -> None:
-    """Ask the results in SQL (DuckDB): the views are layers, cells, theory and summary. Read-only."""
+    """Ask the results in SQL (DuckDB), read-only.
+
+    The views are layers, cells, theory, summary, training, training_runs and claims.
+    """
     from winit.findings.database import Database
 
     click.echo(Database(folder).show(sql))

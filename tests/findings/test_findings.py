@@ -1,5 +1,6 @@
 """Summary, tables, figures and report from a small results folder."""
 
+import copy
 import csv
 import json
 import math
@@ -14,8 +15,11 @@ from samples import TINY, make_results, tiny
 from scipy import stats
 
 from winit.errors import WinitError
-from winit.findings import charts, notes
+from winit.findings import charts, notes, training_charts
+from winit.findings.claims import CLAIMS
+from winit.findings.claims.tested import write_claims
 from winit.findings.database import Database
+from winit.findings.figures import save_figures
 from winit.findings.predictions import write_theory
 from winit.findings.report import write_report
 from winit.findings.summary import summarize
@@ -99,9 +103,13 @@ def test_a_note_table_whose_cells_are_not_in_the_grid_says_what_it_needs(results
 
 
 def test_every_chart_is_drawn_for_every_activation(results):
-    figures = charts.save_figures(results)
-    names = {figure.name for figure in figures}
-    assert names == {f"{c.name}-{a}" for c in charts.CHARTS for a in ("tanh", "relu")}
+    save_figures(results)
+    names = {path.stem for path in results.figures.iterdir()}
+    assert names == {
+        *(f"{c.name}-{a}" for c in charts.CHARTS for a in ("tanh", "relu")),
+        *(f"training-curves-digits-{a}-learning_rate={r}" for a in ("tanh", "relu") for r in (0.1, 1000.0)),
+        "training-verdicts",
+    }
     for name in names:
         assert (results.figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         root = ET.parse(results.figures / f"{name}.svg").getroot()  # noqa: S314 - our own file
@@ -123,8 +131,10 @@ def test_cells_of_different_probes_are_never_drawn_as_one(tmp_path):
     make_findings(tmp_path, Config.checked(TINY | {"grids": [grid, other]}, "test"))
     database = Database(tmp_path)
     names = {figure.name for figure in charts.figures(database)}
-    assert {"signal-tanh-input=normal-bias_std=0.0", "signal-tanh-input=uint8-bias_std=0.5"} <= names
-    assert len(names) == len(charts.CHARTS) * 2 * 2
+    # What most cells have goes without saying; of two that are equally frequent, the first by name.
+    assert {"signal-tanh", "signal-tanh-input=uint8-bias_std=0.5"} <= names
+    # The phase diagram is of the activation, whatever the probe.
+    assert len(names) == (2 * len(charts.CHARTS) - 1) * 2
     rows = charts.verdict_map(database).to_dict()["data"]["values"]
     places = [(row["initializer"], row["activation"], row["network"]) for row in rows]
     assert len(places) == len(set(places)) == 2 * 4 * 2 * 2 * 2
@@ -132,10 +142,42 @@ def test_cells_of_different_probes_are_never_drawn_as_one(tmp_path):
 
 
 def test_charts_survive_one_cell_and_nothing_positive(one, tmp_path):
-    assert charts.save_figures(one)
+    save_figures(one)
+    assert list(one.figures.iterdir())
     dead = make_findings(tmp_path, tiny(initializer="zeros", activation="relu", seed=[0]))
-    charts.save_figures(dead)
+    save_figures(dead)
     write_report(dead)
+
+
+def test_networks_of_one_initializer_are_drawn_where_there_is_no_other(tmp_path):
+    data = copy.deepcopy(TINY)
+    data["grids"].append(data["grids"][0] | {"initializer": "constant(1.5)", "activation": "identity"})
+    both = make_results(tmp_path / "both", Config.checked(data, "test"))
+    names = {figure.name for figure in charts.figures(Database(both.folder))}
+    assert "signal-tanh" in names
+    assert "signal-identity" not in names
+    data["grids"] = data["grids"][1:]
+    alone = make_results(tmp_path / "alone", Config.checked(data, "test"))
+    assert "signal-identity" in {figure.name for figure in charts.figures(Database(alone.folder))}
+
+
+@pytest.mark.parametrize("training", ["none", "failed"])
+def test_figures_and_report_do_without_training(training, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text("def fail(layer):\n    assert layer.depth == 2\n    return 0 * layer.standard('normal')\n")
+    data = copy.deepcopy(TINY)
+    (grid,) = data["training"]["grids"]
+    runs = [] if training == "none" else [grid | {"initializer": f"{own}:fail", "depth": 3}]
+    data["training"]["grids"] = runs
+    results = make_findings(tmp_path / "results", Config.checked(data, "test"))
+    database = Database(results.folder)
+    failed = database.sql("SELECT count(*) FROM training_runs WHERE status = 'failed'").fetchall()
+    assert failed == [(0,)] if training == "none" else [(8,)]
+    assert database.sql("SELECT count(*) FROM training").fetchall() == [(0,)]
+    save_figures(results)
+    write_claims(results)
+    write_report(results)
+    assert "Loss and accuracy" not in results.report.read_text()
 
 
 def test_the_report_is_one_file_that_asks_for_nothing(results):
@@ -146,11 +188,13 @@ def test_the_report_is_one_file_that_asks_for_nothing(results):
     assert set(specifications) == {
         "answer",
         *(f.name for f in charts.figures(Database(results.folder))),
+        *(f.name for f in training_charts.figures(Database(results.folder))),
     }
     for name in specifications:
         assert f'id="{name}"' in page
     verdicts = {row["verdict"] for row in specifications["answer"]["data"]["values"]}
     assert "symmetric" in verdicts
+    assert page.count("not tested</td>") == len(CLAIMS)
 
 
 def test_queries_see_the_views_and_nothing_else(results, tmp_path):

@@ -179,7 +179,7 @@ def test_a_phase_diagram_of_a_users_own_activation_is_drawn_from_the_plan(result
 def phases(label):
     """The data of the diagram's layers: plane, line, …"""
     with alt.utils.schemapi.debug_mode(arg=False):
-        return [layer.data.values for layer in phase_diagram(activation(label)).layer]
+        return [layer.data.values.to_dict() for layer in phase_diagram(activation(label)).layer]
 
 
 @pytest.mark.parametrize("label", [entry.label for entry in ACTIVATIONS.values()])

@@ -1,14 +1,21 @@
 """The dataset: every planned cell exactly once, sorted, with the schema it promises."""
 
+import dataclasses
+
 import duckdb
+import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from samples import GRID_SIZE, make_results, tiny
+from samples import GRID_SIZE, RUNS, make_results, tiny
 
-from winit.sweep.collect import IncompleteError, collect
+from winit.network.training import TRAINING_VERSION, recorded_steps, train
+from winit.sweep.collect import IncompleteError, collect, collect_training
 from winit.sweep.engine import blocks
-from winit.sweep.plan import make_plan
-from winit.sweep.schema import CELLS, LAYERS, SORT_KEYS
+from winit.sweep.kinds import cells_of
+from winit.sweep.layout import Results
+from winit.sweep.plan import make_plan, make_training_plan
+from winit.sweep.schema import CELLS, LAYERS, SORT_KEYS, TRAINING, TRAINING_RUNS
 from winit.sweep.store import Store
 from winit.sweep.tasks import compute
 from winit.sweep.verdicts import Thresholds
@@ -50,7 +57,7 @@ def test_the_input_has_no_weights_and_no_gradients(results):
     missing = {name for name in LAYERS.names if first[name].null_count == first.num_rows}
     assert missing == {
         "fan_in",
-        *("z_mean", "z_std", "derivative_mean", "derivative_second_moment"),
+        *("z_mean", "z_std", "derivative_mean", "derivative_second_moment", "derivative_max"),
         *("saturated_fraction", "dead_units", "w_mean", "w_std", "distinct_errors"),
         *("g_mean", "g_std", "weight_grad_mean", "weight_grad_std", "weight_grad_norm"),
         "g_magnitude",
@@ -62,7 +69,7 @@ def test_a_cell_in_two_parts_is_taken_once(results):
     config = tiny()
     store = Store(results.parts)
     extra = compute(next(blocks(make_plan(config)))[:3])
-    store.write(extra.rows, extra.records, "again")
+    store.write(dataclasses.replace(extra, packages="again"))
     before = pq.read_table(results.layers)
     collect(results, config.thresholds)
     assert pq.read_table(results.layers).equals(before)
@@ -114,3 +121,56 @@ def test_new_thresholds_change_verdicts_and_no_measurement(results):
     assert pq.read_table(results.layers).equals(layers)
     after = pq.read_table(results.cells)["verdict"].to_pylist()
     assert before.count("healthy") > after.count("healthy")
+
+
+def test_every_run_is_there_once_with_a_row_for_each_recorded_step_and_layer(results):
+    training, runs = (pq.read_table(path) for path in (results.training, results.training_runs))
+    assert training.schema.equals(TRAINING)
+    assert runs.schema.equals(TRAINING_RUNS)
+    assert runs.num_rows == len(set(runs["cell_id"].to_pylist())) == RUNS
+    assert set(runs["cell_id"].to_pylist()) == set(training["cell_id"].to_pylist())
+    assert set(runs["kernel_version"].to_pylist()) == {TRAINING_VERSION}
+    rows = duckdb.sql(f"""
+        SELECT any_value(depth) AS depth, list(DISTINCT step ORDER BY step) AS steps, count(*) AS rows,
+            list_sort(list(DISTINCT (layer, fan_in, fan_out))) AS layers,
+            any_value(diverged_at) AS diverged_at
+        FROM '{results.training}' JOIN '{results.training_runs}' USING (cell_id, depth) GROUP BY cell_id
+    """).fetchall()
+    for depth, steps, count, layers, diverged_at in rows:
+        assert count == len(steps) * (depth + 1)
+        assert layers == ([(1, 64, 10)] if depth == 0 else [(1, 64, 8), (2, 8, 8), (3, 8, 10)])
+        expected = [step for step in recorded_steps(12) if diverged_at is None or step < diverged_at]
+        assert steps == expected + ([] if diverged_at is None else [diverged_at])
+
+
+def test_runs_with_a_mad_learning_rate_diverge(results):
+    verdicts = dict(
+        duckdb.sql(f"""SELECT (learning_rate > 1, initializer = 'zeros' AND depth > 0),
+            list(DISTINCT verdict ORDER BY verdict) FROM '{results.training_runs}' GROUP BY ALL""").fetchall()
+    )
+    # The biases of the readout overshoot, whatever the weights.
+    assert verdicts[True, True] == ["diverges"]
+    assert verdicts[False, True] == ["stays symmetric"]
+    assert "diverges" in verdicts[True, False]
+    assert "diverges" not in verdicts[False, False]
+
+
+def test_training_rows_are_the_training_probes_own(results):
+    run = next(run for run in cells_of(results.training_sweep.read_plan()) if run.depth == 2)
+    (alone,) = train([run])
+    table = pq.read_table(results.training)
+    rows = table.filter(pc.equal(table["cell_id"], run.id))
+    for name, values in alone.table.items():
+        stored = rows[name].to_numpy(zero_copy_only=False)
+        undefined = np.isnan(values) if values.dtype.kind == "f" else values < 0
+        assert (np.isnan(stored.astype(float)) == undefined).all()
+        assert (stored[~undefined] == values[~undefined]).all(), name
+
+
+def test_training_is_not_collected_before_it_is_done(tmp_path):
+    results = Results(tmp_path)
+    results.training_sweep.folder.mkdir()
+    pq.write_table(make_training_plan(tiny()), results.training_sweep.plan)
+    with pytest.raises(IncompleteError, match="32 of 32 planned runs"):
+        collect_training(results, tiny().thresholds)
+    assert not results.training.exists()

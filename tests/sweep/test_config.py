@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import TINY, tiny
 
-from winit.sweep.config import Config, ConfigError, ProbeSettings
+from winit.sweep.config import Config, ProbeSettings
+from winit.sweep.problems import ConfigError
 
 GRID = TINY["grids"][0]
 
@@ -183,7 +184,10 @@ def test_the_grid_of_the_readme_is_a_config(pytestconfig):
 
 def test_the_default_config_is_the_experiment_of_the_notes(pytestconfig):
     config = Config.read(pytestconfig.rootpath / "config/default.yaml")
-    (grid,) = config.grids
+    grid, pixels, chain = config.grids
+    assert (pixels.probe.input, chain.width) == ("uint8", ["1"])
+    assert {run.task.data for run in config.training.grids} == {"digits", "integer_digits", "spiral"}
+    assert 0 in config.training.grids[0].depth
     assert set(grid.initializer) == {
         "zeros",
         "constant(value=0.1)",
@@ -199,3 +203,46 @@ def test_the_default_config_is_the_experiment_of_the_notes(pytestconfig):
     assert set(grid.activation) == {"tanh", "relu", "sigmoid"}
     assert (grid.depth, len(grid.seed), grid.probe.batch) == ([2, 10], 5, 1000)
     assert "500" in grid.width
+
+
+RUN = TINY["training"]["grids"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "word"),
+    [
+        ({"learning_rate": [0]}, "grids[0].learning_rate[0]", "above 0"),
+        ({"learning_rate": ["fast"]}, "grids[0].learning_rate[0]", "not a number"),
+        ({"learnig_rate": 0.1}, "grids[0].learnig_rate", "did you mean 'learning_rate'?"),
+        ({"depth": -1}, "grids[0].depth[0]", "at least 0"),
+        ({"task": {"data": "digit"}}, "grids[0].task.data", "did you mean 'digits'?"),
+        ({"task": {"step": 3}}, "grids[0].task.step", "did you mean 'steps'?"),
+        ({"task": {"steps": 0}}, "grids[0].task.steps", "at least 1"),
+        ({"probe": {}}, "grids[0].probe", "unknown key"),
+        ({"activation": "gelu", "initializer": "critical"}, "grids[0]", "with gelu, critical"),
+    ],
+)
+def test_bad_training_grids_are_refused(change, path, word):
+    found = problems(TINY | {"training": {"grids": [RUN | change]}})
+    assert list(found) == [f"training.{path}"]
+    assert word in found[f"training.{path}"]
+
+
+def test_training_settings_are_inherited_and_overridden():
+    section = {"grids": [RUN, RUN | {"task": {"data": "spiral"}}], "task": {"steps": 7, "batch": 8}}
+    config = Config.checked(TINY | {"training": section}, "test")
+    assert [(g.task.data, g.task.steps, g.task.batch) for g in config.training.grids] == [
+        ("digits", 7, 8),
+        ("spiral", 7, 8),
+    ]
+    wrong = problems(TINY | {"training": section | {"task": {"steps": 0}}})
+    assert list(wrong) == ["training.task.steps"]
+    assert list(problems(TINY | {"training": 3})) == ["training"]
+    grids = [RUN | {"seed": {"count": 99}}]
+    many = problems(TINY | {"sweep": {"max_cells": 96}, "training": {"grids": grids}})
+    assert "the training grids have 1,584 cells" in many[""]
+
+
+def test_the_canonical_config_with_training_is_a_config():
+    config = Config.checked(TINY, "test")
+    assert Config.checked(yaml.safe_load(config.to_yaml()), "again") == config

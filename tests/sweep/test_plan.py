@@ -6,14 +6,17 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from samples import GRID_SIZE, TINY, tiny
+from samples import GRID_SIZE, RUNS, TINY, tiny
 
 from winit.network.cells import Cell, Probe, hidden_widths
 from winit.network.kernel import measure
+from winit.network.training import Run, Task, train
 from winit.sweep.config import Config
+from winit.sweep.costs import backward_cost, forward_cost, memory, training_memory
 from winit.sweep.engine import blocks
-from winit.sweep.plan import backward_cost, cells_of, forward_cost, make_plan, memory
-from winit.sweep.schema import PLAN
+from winit.sweep.kinds import cells_of
+from winit.sweep.plan import make_plan, make_training_plan
+from winit.sweep.schema import PLAN, TRAINING_PLAN
 
 
 def test_a_plan_has_every_cell_of_the_product_once_under_its_own_id():
@@ -118,4 +121,48 @@ def test_the_memory_of_a_cell_is_predicted(batch, width, depth, dtype, labels):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     predicted = memory(hidden_widths(width, depth), cell.probe, iid="orthogonal" not in labels)
+    assert 0.3 * predicted < peak < predicted
+
+
+def test_a_training_plan_has_every_run_once_under_its_own_id():
+    plan = make_training_plan(tiny())
+    runs = cells_of(plan)
+    assert plan.schema.equals(TRAINING_PLAN)
+    assert len(runs) == len(set(runs)) == RUNS
+    assert [run.id for run in runs] == plan["cell_id"].to_pylist()
+    assert {run.task for run in runs} == {Task(steps=12, batch=32)}
+    assert {run.learning_rate for run in runs} == {0.1, 1e3}
+    assert plan["outputs"].unique().to_pylist() == [10]
+
+
+def test_training_grids_are_united_whatever_their_order():
+    section = TINY["training"]
+    (grid,) = section["grids"]
+    more = grid | {"depth": [2, 3], "seed": [1, 0]}
+    plans = [
+        make_training_plan(Config.checked(TINY | {"training": section | {"grids": grids}}, "test"))
+        for grids in ([grid, more], [more, grid, grid])
+    ]
+    assert plans[0].equals(plans[1])
+    assert plans[0].num_rows == RUNS * 3 / 2
+
+
+@pytest.mark.parametrize("section", [None, {}, {"grids": []}, {"task": {"steps": 5}}])
+def test_without_training_grids_there_are_no_runs(section):
+    plan = make_training_plan(Config.checked(TINY | {"training": section}, "test"))
+    assert plan.num_rows == 0
+    assert plan.schema.equals(TRAINING_PLAN)
+    assert cells_of(plan) == []
+
+
+@pytest.mark.parametrize(("batch", "width", "depth"), [(64, "256", 4), (5000, "64", 3), (16, "300-20", 3)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_memory_of_a_run_is_predicted(batch, width, depth, dtype):
+    run = Run("he_normal", "gelu", depth, width, 0.1, 0, Task(steps=2, batch=batch, dtype=dtype))
+    list(train([run]))  # compiled and imported
+    tracemalloc.start()
+    list(train([run]))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    predicted = training_memory(hidden_widths(width, depth), run.task)
     assert 0.3 * predicted < peak < predicted

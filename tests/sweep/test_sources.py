@@ -12,8 +12,10 @@ from samples import make_results, tiny
 import winit
 from winit.network.initializers import initializer
 from winit.network.labels import LabelError
-from winit.sweep.config import Config, ConfigError
-from winit.sweep.plan import cells_of, make_plan, sources_in
+from winit.sweep.config import Config
+from winit.sweep.kinds import cells_of
+from winit.sweep.plan import make_plan, sources_in
+from winit.sweep.problems import ConfigError
 from winit.sweep.sources import read_source, with_source
 
 DOCUMENT = Path(__file__).parents[2] / "docs/your-own.md"

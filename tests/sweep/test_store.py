@@ -12,7 +12,7 @@ from samples import tiny
 from winit.sweep.engine import blocks
 from winit.sweep.plan import make_plan
 from winit.sweep.schema import LAYERS
-from winit.sweep.store import Record, Store
+from winit.sweep.store import Part, Record, Store
 from winit.sweep.tasks import compute
 
 
@@ -27,7 +27,7 @@ def store(tmp_path):
 
 
 def write(store, block):
-    return store.write(block.rows, block.records, block.packages)
+    return store.write(block)
 
 
 def test_what_was_written_is_in_the_index(store, block):
@@ -51,7 +51,7 @@ def test_the_same_part_twice_is_one_file(store, block):
 def test_a_cell_that_failed_and_finished_later_is_finished(store, block):
     ids = [record.cell_id for record in block.records]
     failed = [Record(cell, 0.0, "ValueError: no") for cell in ids]
-    store.write(LAYERS.empty_table(), failed, block.packages)
+    store.write(Part(LAYERS.empty_table(), failed, block.version, block.packages))
     assert set(store.index()["status"].to_pylist()) == {"failed"}
     assert set(store.index()["error"].to_pylist()) == {"ValueError: no"}
     write(store, block)
@@ -97,7 +97,7 @@ def test_a_write_that_fails_leaves_nothing_and_loses_nothing(store, block, monke
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        store.write(LAYERS.empty_table(), [Record("x", 0.0)], "")
+        store.write(Part(LAYERS.empty_table(), [Record("x", 0.0)], "", ""))
     assert [path.name for path in store.folder.iterdir()] == [before.name]
 
 

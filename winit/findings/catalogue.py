@@ -11,6 +11,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
+from winit.findings.drawing import chart_of
 from winit.network.activations import ACTIVATIONS, Activation, activation
 from winit.network.initializers import INITIALIZERS
 from winit.network.inputs import INPUTS
@@ -114,7 +115,7 @@ def _curve(function: Activation) -> Any:
     dash = alt.Scale(domain=["φ", "φ'"], range=[[1, 0], [4, 3]])
     y = alt.Y("y:Q", title=None, scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(tickCount=4))
     return (
-        alt.Chart(alt.Data(values=rows))
+        chart_of(rows)
         .mark_line()
         .encode(
             x=alt.X("z:Q", title=None, axis=alt.Axis(values=[-4, -2, 0, 2, 4])),

@@ -1,26 +1,34 @@
-"""The figures: a registry of charts, each one Altair definition that serves SVG, PNG and the report.
+"""Figures of what was pushed through: a registry of charts, drawn for each activation and probe.
 
 To add one, write its function and its entry in ``CHARTS``; the files, the report and the tests follow.
 """
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
-import vl_convert
 
-from winit.findings.database import Database
+from winit.findings.database import Database, quoted
+from winit.findings.drawing import (
+    AnyChart,
+    Chart,
+    Figure,
+    Rows,
+    chart_of,
+    drawn,
+    file_name,
+    log_axis,
+    powers_of_ten,
+    rows_of,
+    settings_of,
+    tooltips,
+)
 from winit.findings.phase import VERDICT_COLOURS, phase_diagram
 from winit.network.activations import activation, histogram_range
 from winit.network.statistics import HISTOGRAM_BINS, histogram_edges
-from winit.sweep.layout import Results
 from winit.sweep.schema import NETWORK_KEYS, PROBE_KEYS
 from winit.sweep.verdicts import VERDICTS
-
-AnyChart = Any
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -32,105 +40,53 @@ class Network:
     width: str
     probe: tuple[tuple[str, Any], ...] = ()
     """the probe settings in which the results differ, by name"""
+    unusual: tuple[tuple[str, Any], ...] = ()
+    """those of them that are not those of most cells"""
 
     @property
     def where(self) -> str:
         """The same as an SQL condition."""
-        parts = {"activation": self.activation, "depth": self.depth, "width": self.width}
-        return " AND ".join(
-            f"{name} = {_quoted(value)}" for name, value in (parts | dict(self.probe)).items()
-        )
+        parts: dict[str, Any] = {"activation": self.activation, "depth": self.depth, "width": self.width}
+        return " AND ".join(f"{name} = {quoted(value)}" for name, value in (parts | dict(self.probe)).items())
 
     @property
     def name(self) -> str:
         """The same as a part of a file name; depth and width follow from the rest."""
-        label = "-".join([self.activation, *_settings(self.probe)])
-        return "".join(c if c.isalnum() or c in "._=-" else "_" for c in label)
+        return file_name(self.activation, *settings_of(self.unusual))
 
     def __str__(self) -> str:
         return ", ".join(
-            [f"{self.depth} {self.activation} layers of width {self.width}", *_settings(self.probe)]
+            [f"{self.depth} {self.activation} layers of width {self.width}", *settings_of(self.unusual)]
         )
-
-
-def _settings(probe: Iterable[tuple[str, Any]]) -> list[str]:
-    return [f"{name}={value}" for name, value in probe]
-
-
-def _quoted(value: Any) -> str:
-    """An SQL literal."""
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A figure. ``draw`` gives None where the results hold nothing for it to show."""
-
-    name: str
-    title: str
-    caption: str
-    draw: Callable[[Database, Network], AnyChart | None]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart of one network, ready to be saved or embedded."""
-
-    name: str
-    title: str
-    caption: str
-    chart: AnyChart
-
-    @property
-    def specification(self) -> dict[str, Any]:
-        """Vega-Lite, without the schema's check of every row, which takes longer than all the rest."""
-        with alt.utils.schemapi.debug_mode(arg=False):
-            specification: dict[str, Any] = self.chart.to_dict(validate=False)
-        return specification
 
 
 def figures(database: Database) -> list[Figure]:
     """Every chart for the deepest network of every activation, under every probe of the results."""
-    drawn = []
-    for network in _networks(database):
-        for chart in CHARTS:
-            with alt.utils.schemapi.debug_mode(arg=False):
-                picture = chart.draw(database, network)
-            if picture is not None:
-                name = f"{chart.name}-{network.name}"
-                drawn.append(Figure(name, f"{chart.title}: {network}", chart.caption, picture))
-    return drawn
-
-
-def save_figures(results: Results) -> list[Figure]:
-    """Write every figure as SVG and PNG."""
-    results.figures.mkdir(exist_ok=True)
-    made = figures(Database(results.folder))
-    for figure in made:
-        titled = figure.specification | {"title": figure.title}
-        svg = vl_convert.vegalite_to_svg(titled)
-        (results.figures / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
-        (results.figures / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(svg, ppi=144))
-    return made
+    return [
+        Figure(f"{chart.name}-{network.name}", f"{chart.title}: {network}", chart.caption, picture)
+        for network in _networks(database)
+        for chart in CHARTS
+        if (picture := drawn(chart.draw, database, network)) is not None
+    ]
 
 
 def verdict_map(database: Database) -> AnyChart:
     """The answer at a glance: initializer × depth and width, a panel for each activation."""
-    probe = _varying(database)
-    columns = ", ".join(["depth", "width", *probe])
-    rows = _rows(
+    usual = _usual_probe(database)
+    columns = ", ".join(["depth", "width", *usual])
+    rows = rows_of(
         database,
         f"""SELECT initializer, activation, {columns}, verdict, agreeing, seeds,
             activation_verdict, gradient_verdict FROM summary
             WHERE verdict IS NOT NULL ORDER BY {columns}""",
     )
     for row in rows:
-        settings = _settings((key, row[key]) for key in probe)
-        row["network"] = ", ".join([f"{row['depth']} × {row['width']}", *settings])
+        unusual = settings_of((key, row[key]) for key in usual if row[key] != usual[key])
+        row["network"] = ", ".join([f"{row['depth']} × {row['width']}", *unusual])
     order = list(dict.fromkeys(row["network"] for row in rows))
     present = [verdict for verdict in VERDICTS if any(row["verdict"] == verdict for row in rows)]
     return (
-        alt.Chart(alt.Data(values=rows))
+        chart_of(rows)
         .mark_rect(stroke="white", strokeWidth=1)
         .encode(
             x=alt.X("network:N", title="depth × width", sort=order),
@@ -154,12 +110,13 @@ def verdict_map(database: Database) -> AnyChart:
                 )
             ],
         )
+        .resolve_scale(x="independent")
         .properties(width=alt.Step(34), height=alt.Step(22))
     )
 
 
 def _signal(database: Database, network: Network) -> AnyChart | None:
-    rows = _rows(
+    rows = rows_of(
         database,
         f"""SELECT initializer, layer, avg(h_mean) AS mean, avg(h_std) AS std
             FROM layers WHERE {network.where} AND layer > 0 AND h_std IS NOT NULL
@@ -173,7 +130,7 @@ def _signal(database: Database, network: Network) -> AnyChart | None:
 
 
 def _gradients(database: Database, network: Network) -> AnyChart | None:
-    rows = _rows(
+    rows = rows_of(
         database,
         f"""SELECT initializer, layer, avg(g_std) AS g, avg(weight_grad_norm) AS w
             FROM layers WHERE {network.where} AND layer > 0 AND g_std IS NOT NULL
@@ -193,7 +150,7 @@ def _gradients(database: Database, network: Network) -> AnyChart | None:
 
 
 def _histograms(database: Database, network: Network) -> AnyChart | None:
-    cells = _rows(
+    cells = rows_of(
         database,
         f"""SELECT initializer, layer, h_histogram AS counts
             FROM layers WHERE {network.where} AND layer > 0 AND h_histogram IS NOT NULL
@@ -218,7 +175,7 @@ def _histograms(database: Database, network: Network) -> AnyChart | None:
     ]
     ends = alt.Scale(domain=[float(edges[0]), float(edges[-1])])
     return (
-        alt.Chart(alt.Data(values=bars))
+        chart_of(bars)
         .mark_rect(color="#0072B2")
         .encode(
             x=alt.X(
@@ -227,7 +184,7 @@ def _histograms(database: Database, network: Network) -> AnyChart | None:
                 title=None,
                 axis=alt.Axis(values=[float(edges[0]), float(edges[-1])], grid=False),
             ),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=alt.Y("share:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
             column=alt.Column("layer:O", title="layer", spacing=4),
             row=alt.Row(
@@ -242,9 +199,9 @@ def _histograms(database: Database, network: Network) -> AnyChart | None:
 
 
 def _phase(database: Database, network: Network) -> AnyChart | None:
-    if "theory" not in database.views:
+    if "theory" not in database.views or network.unusual:  # the plane is that of the activation
         return None
-    points = _rows(
+    points = rows_of(
         database,
         f"""SELECT initializer, any_value(sigma_w) AS sigma_w, any_value(sigma_b) AS sigma_b,
                 mode(verdict ORDER BY verdict) AS verdict
@@ -260,7 +217,7 @@ def _theory(database: Database, network: Network, columns: dict[str, str]) -> Ro
     if "theory" not in database.views:
         return []
     selected = ", ".join(f"{column} AS {name}" for name, column in columns.items())
-    return _rows(
+    return rows_of(
         database,
         f"""SELECT initializer, layer, {selected} FROM theory
             WHERE {network.where} AND layer > 0 ORDER BY ALL""",
@@ -305,26 +262,45 @@ CHARTS: tuple[Chart, ...] = (
 )
 
 
-def _varying(database: Database) -> list[str]:
-    """The probe settings in which the cells of the results differ."""
+def _usual_probe(database: Database) -> dict[str, Any]:
+    """The probe settings in which the cells of the results differ, as most cells have them."""
     counts = ", ".join(f"count(DISTINCT {key}) AS {key}" for key in PROBE_KEYS)
-    (row,) = _rows(database, f"SELECT {counts} FROM cells")
-    return [key for key in PROBE_KEYS if row[key] > 1]
+    (row,) = rows_of(database, f"SELECT {counts} FROM cells")
+    varying = [key for key in PROBE_KEYS if row[key] > 1]
+    if not varying:
+        return {}
+    keys = ", ".join(varying)
+    (usual,) = rows_of(
+        database, f"SELECT {keys} FROM cells GROUP BY ALL ORDER BY count(*) DESC, {keys} LIMIT 1"
+    )
+    return usual
 
 
 def _networks(database: Database) -> list[Network]:
-    """For each activation and probe its deepest network; of several widths the constant and widest one."""
-    probe = _varying(database)
-    kind = ", ".join(["activation", *probe])
-    rows = _rows(
+    """For each activation and probe its deepest network; of several widths the constant and widest one.
+
+    Those that have a single initializer are left out, if others have several.
+    """
+    usual = _usual_probe(database)
+    kind = ", ".join(["activation", *usual])
+    rows = rows_of(
         database,
-        f"""SELECT DISTINCT ON ({kind}) {kind}, depth, width FROM layers
+        f"""SELECT DISTINCT ON ({kind}) {kind}, depth, width,
+                count(DISTINCT initializer) OVER (PARTITION BY {kind}, depth, width) AS initializers
+            FROM (SELECT DISTINCT {kind}, depth, width, initializer FROM layers)
             ORDER BY {kind}, depth DESC, contains(width, '-'),
             CAST(split_part(width, '-', 1) AS INTEGER) DESC""",
     )
+    several = [row for row in rows if row["initializers"] > 1]
     return [
-        Network(row["activation"], row["depth"], row["width"], tuple((key, row[key]) for key in probe))
-        for row in rows
+        Network(
+            row["activation"],
+            row["depth"],
+            row["width"],
+            tuple((key, row[key]) for key in usual),
+            tuple((key, row[key]) for key in usual if row[key] != usual[key]),
+        )
+        for row in several or rows
     ]
 
 
@@ -338,14 +314,14 @@ def _lines(rows: Rows, theory: Rows, name: str, y: alt.Y) -> AnyChart:
         scale=alt.Scale(domain=initializers, scheme="tableau10"),
         legend=alt.Legend(labelLimit=220),
     )
-    tooltip = ["initializer:N", "layer:O", alt.Tooltip(f"{name}:Q", format=".4g")]
-    measured = alt.Chart(alt.Data(values=rows)).mark_line(point=True)
-    predicted = alt.Chart(alt.Data(values=[row for row in theory if _is_finite(row[name])]))
+    tooltip = [*tooltips("initializer:N", "layer:O"), alt.Tooltip(f"{name}:Q", format=".4g")]
+    measured = chart_of(rows).mark_line(point=True)
+    predicted = chart_of([row for row in theory if _is_finite(row[name])])
     # Where theory is right its line lies on the measured one: dark and thin, both can be seen.
     dashed = predicted.mark_line(strokeDash=[5, 4], strokeWidth=1, color="#222")
     return alt.layer(
         measured.encode(x=x, y=y, color=colour, tooltip=tooltip),
-        dashed.encode(x=x, y=y, detail="initializer:N", tooltip=tooltip),
+        dashed.encode(x=x, y=y, detail=alt.Detail("initializer:N"), tooltip=tooltip),
     ).properties(width=300, height=260)
 
 
@@ -359,15 +335,7 @@ def _positive_lines(rows: Rows, theory: Rows, name: str, title: str) -> AnyChart
     # Where nothing is drawn as measured, a prediction would only stretch the axis.
     places = {(row["initializer"], row["layer"]) for row in positive}
     predicted = [row for row in theory if row[name] and (row["initializer"], row["layer"]) in places]
-    return _lines(positive, predicted, name, _log(positive, name, title))
-
-
-def _log(rows: Rows, name: str, title: str) -> alt.Y:
-    """A logarithmic axis."""
-    exponents = [math.log10(row[name]) for row in rows] or [0.0]
-    powers = _powers(math.floor(min(exponents)), math.ceil(max(exponents)))
-    axis = alt.Axis(format="~e", values=powers)
-    return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(type="log"), axis=axis)
+    return _lines(positive, predicted, name, log_axis(positive, name, title))
 
 
 def _signed(rows: Rows, name: str, title: str) -> alt.Y:
@@ -376,19 +344,8 @@ def _signed(rows: Rows, name: str, title: str) -> alt.Y:
     size = max(-smallest, largest)
     if size <= 10:
         return alt.Y(f"{name}:Q", title=title)
-    powers = [power for power in _powers(0, math.ceil(math.log10(size))) if power > 1]
+    powers = [power for power in powers_of_ten(0, math.ceil(math.log10(size))) if power > 1]
     ticks = [-power for power in powers if -smallest >= power]
     ticks += [0.0, *(power for power in powers if largest >= power)]
     axis = alt.Axis(format="~e", values=ticks)
     return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(type="symlog"), axis=axis)
-
-
-def _powers(low: int, high: int) -> list[float]:
-    """A handful of powers of ten from 10^low to 10^high, however many decades there are."""
-    step = max(1, (high - low) // 6)
-    return [10.0**k for k in range(low - low % step, high + 1, step)]
-
-
-def _rows(database: Database, query: str) -> Rows:
-    rows: Rows = database.sql(query).to_arrow_table().to_pylist()
-    return rows

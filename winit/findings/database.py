@@ -1,4 +1,4 @@
-"""The results as DuckDB views: layers, cells, theory, summary."""
+"""The results as DuckDB views: layers, cells, theory, summary, training, training_runs, claims."""
 
 from pathlib import Path
 
@@ -21,6 +21,9 @@ class Database:
             "cells": [results.cells],
             "theory": [results.theory],
             "summary": [results.summary],
+            "training": [results.training],
+            "training_runs": [results.training_runs],
+            "claims": [results.claims],
         }
         self.views = {
             name: [str(path) for path in paths]
@@ -61,3 +64,8 @@ class Database:
 
     def _refusal(self, error: duckdb.Error) -> WinitError:
         return WinitError(f"{error}\n(the views here: {', '.join(self.views)})")
+
+
+def quoted(value: str | float) -> str:
+    """An SQL literal."""
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)

@@ -11,6 +11,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
+from winit.findings.drawing import chart_of, tooltips
 from winit.network.activations import Activation
 from winit.network.meanfield import phase_plane
 from winit.network.quadrature import derivative, expectation
@@ -58,38 +59,42 @@ def phase_diagram(function: Activation, points: Sequence[dict[str, Any]] = ()) -
     scale = alt.Scale(type="log", domain=[1, _LONGEST], scheme="greys", clamp=True)
     tooltip = [alt.Tooltip(f"{name}:Q", format=".3g") for name in ("chi_1", "q_star")]
     plane = (
-        alt.Chart(alt.Data(values=fields))
+        chart_of(fields)
         .mark_rect()
         .encode(
             x=x,
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=y,
-            y2="top:Q",
+            y2=alt.Y2("top:Q"),
             color=alt.Color("depth_scale:Q", scale=scale, title="depth scale |ξ| of gradients"),
             tooltip=[alt.Tooltip("depth_scale:Q", format=".3g"), *tooltip],
         )
     )
     critical = [
-        alt.Chart(alt.Data(values=[_near(row, top) for row in line if row["attracts"] == attracts]))
+        chart_of([_near(row, top) for row in line if row["attracts"] == attracts])
         .mark_line(color="#56B4E9", strokeWidth=3, strokeDash=[1, 0] if attracts else [2, 4], clip=True)
-        .encode(x="sigma_w2:Q", y="sigma_b2:Q", order="q:Q", detail="piece:N")
+        .encode(
+            x=alt.X("sigma_w2:Q"), y=alt.Y("sigma_b2:Q"), order=alt.Order("q:Q"), detail=alt.Detail("piece:N")
+        )
         for attracts in (True, False)
     ]
     verdicts = [name for name in VERDICT_COLOURS if any(point["verdict"] == name for point in shown)]
     marks = (
-        alt.Chart(alt.Data(values=[_place(point) for point in shown]))
+        chart_of([_place(point) for point in shown])
         .mark_point(filled=True, size=90, stroke="white", strokeWidth=1, opacity=1)
         .encode(
-            x="sigma_w2:Q",
-            y="sigma_b2:Q",
+            x=alt.X("sigma_w2:Q"),
+            y=alt.Y("sigma_b2:Q"),
             fill=alt.Fill(
                 "verdict:N",
                 scale=alt.Scale(domain=verdicts, range=[VERDICT_COLOURS[name] for name in verdicts]),
             ),
-            tooltip=["initializer:N", "verdict:N", alt.Tooltip("sigma_w2:Q", format=".4g")],
+            tooltip=[*tooltips("initializer:N", "verdict:N"), alt.Tooltip("sigma_w2:Q", format=".4g")],
         )
     )
-    names = alt.Chart(alt.Data(values=_names(shown))).encode(x="sigma_w2:Q", y="sigma_b2:Q", text="names:N")
+    names = chart_of(_names(shown)).encode(
+        x=alt.X("sigma_w2:Q"), y=alt.Y("sigma_b2:Q"), text=alt.Text("names:N")
+    )
     beside: dict[str, Any] = {"angle": 270, "align": "left", "dx": 9, "fontSize": 10}
     halo = names.mark_text(**beside, stroke="white", strokeWidth=3, opacity=0.8)
     text = names.mark_text(**beside, color="#222")

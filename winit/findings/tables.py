@@ -17,7 +17,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Four digits, for people; null is a dash."""
-    shown = [[_cell(value) for value in row] for row in rows]
+    shown = [[_cell(value).replace("|", "\\|") for value in row] for row in rows]
     return tabulate(shown, header, tablefmt="github", disable_numparse=True) + "\n"
 
 

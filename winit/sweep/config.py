@@ -5,11 +5,10 @@ what a YAML file or Snakemake holds, and gives the canonical config or a ``Confi
 """
 
 import itertools
+import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -21,53 +20,29 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
-from winit.errors import WinitError
 from winit.network.activations import activation
 from winit.network.cells import Probe
+from winit.network.datasets import dataset
 from winit.network.initializers import initializer
 from winit.network.inputs import input_of
-from winit.network.labels import LabelError, suggestion
+from winit.network.labels import LabelError
 from winit.network.sources import Sources
+from winit.network.training import Task
 from winit.sweep.fields import (
     LARGEST_WIDTH,
     Count,
     Depth,
+    DepthOrNone,
     NonNegative,
+    Positive,
     Seconds,
     Seed,
     SeedCount,
 )
+from winit.sweep.problems import ConfigError, Location, Problem, problem_of
 from winit.sweep.sources import sources_of, with_source
 from winit.sweep.verdicts import Thresholds
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: where (``grids[0].depth[2]``), and what, with the mend."""
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
-
-
-class ConfigError(WinitError):
-    """All that is wrong with a config."""
-
-    exit_code = 2
-
-    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
-        self.source = source
-        self.problems = tuple(problems)
-        super().__init__(source, self.problems)
-
-    def __str__(self) -> str:
-        count = len(self.problems)
-        head = f"{self.source}: {count} problem{'s' if count > 1 else ''}, nothing was started"
-        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
 
 
 class _Model(BaseModel):
@@ -120,6 +95,7 @@ def _activation(label: str) -> str:
 
 InitializerLabel = Annotated[str, AfterValidator(_initializer)]
 ActivationLabel = Annotated[str, AfterValidator(_activation)]
+DatasetLabel = Annotated[str, AfterValidator(lambda label: dataset(label).label)]
 InputLabel = Annotated[str, AfterValidator(lambda label: input_of(label).label)]
 Width = Annotated[str, BeforeValidator(_width)]
 
@@ -142,7 +118,7 @@ class ProbeSettings(_Model):
     histograms: bool = Field(Probe.histograms, description="false saves about half the bytes")
 
     @model_validator(mode="after")
-    def _enough_examples(self) -> "ProbeSettings":
+    def _enough_examples(self) -> Self:
         entry = input_of(self.input).entry
         if entry.largest_batch is not None and self.batch > entry.largest_batch:
             raise ValueError(
@@ -159,7 +135,22 @@ class ProbeSettings(_Model):
         return Probe(**self.model_dump())
 
 
-class Grid(_Model):
+class TaskSettings(_Model):
+    """What every training run does, unless a grid overrides it."""
+
+    data: DatasetLabel = Field(Task.data, description="what is trained on")
+    steps: Count = Field(Task.steps, description="updates")
+    batch: Count = Field(Task.batch, description="examples of a mini-batch; all where there are fewer")
+    dtype: Literal["float32", "float64"] = Field(Task.dtype, description="of the network")
+    bias_std: NonNegative = Field(Task.bias_std, description="of the biases at the start, N(0, bias_std²)")
+
+    @property
+    def task(self) -> Task:
+        """The same, for the training probe."""
+        return Task(**self.model_dump())
+
+
+class _Networks(_Model):
     """A product of axes. Each is a list, or a single value."""
 
     initializer: Annotated[list[InitializerLabel], BeforeValidator(_listed), Field(min_length=1)]
@@ -167,16 +158,20 @@ class Grid(_Model):
     depth: Annotated[list[Depth], BeforeValidator(_listed), Field(min_length=1)]
     width: Annotated[list[Width], BeforeValidator(_listed), Field(min_length=1)]
     seed: Annotated[list[Seed], BeforeValidator(_seeds), Field(min_length=1)]
-    probe: ProbeSettings = Field(ProbeSettings(), description="probe settings of this grid alone")
 
     @property
     def sources(self) -> Sources:
         """Of the user's own functions among the labels, as they are now."""
         return sources_of([*self.initializer, *self.activation])
 
+    @property
+    def size(self) -> int:
+        """How many points the product has."""
+        return math.prod(len(axis) for _, axis in self if isinstance(axis, list))
+
     @model_validator(mode="after")
-    def _everything_fits(self) -> "Grid":
-        """Some initializers need an activation of a kind, and pairs more than one unit."""
+    def _initializers_fit_activations(self) -> Self:
+        """Some initializers need an activation of a kind."""
         wrong = []
         sources = self.sources
         for name, function in itertools.product(self.initializer, self.activation):
@@ -184,11 +179,59 @@ class Grid(_Model):
                 initializer(name, sources).try_with(activation(function, sources))
             except LabelError as error:
                 wrong.append(f"with {function}, {error}")
-        if input_of(self.probe.input).entry.paired and "1" in {w.partition("-")[0] for w in self.width}:
-            wrong.append(f"{self.probe.input} needs a first layer of at least 2 units")
         if wrong:
             raise ValueError("; ".join(dict.fromkeys(wrong)))
         return self
+
+
+class Grid(_Networks):
+    """Cells: networks that are pushed through once, forward and backward."""
+
+    probe: ProbeSettings = Field(ProbeSettings(), description="probe settings of this grid alone")
+
+    @model_validator(mode="after")
+    def _pairs_have_room(self) -> Self:
+        if input_of(self.probe.input).entry.paired and "1" in {w.partition("-")[0] for w in self.width}:
+            raise ValueError(f"{self.probe.input} needs a first layer of at least 2 units")
+        return self
+
+
+class TrainingGrid(_Networks):
+    """Training runs. Depth 0 is the linear model."""
+
+    depth: Annotated[list[DepthOrNone], BeforeValidator(_listed), Field(min_length=1)]
+    learning_rate: Annotated[list[Positive], BeforeValidator(_listed), Field(min_length=1)]
+    task: TaskSettings = Field(TaskSettings(), description="task settings of this grid alone")
+
+
+class TrainingSettings(_Model):
+    """The second sweep: networks that are trained. Without grids there is none."""
+
+    grids: list[TrainingGrid] = Field([], description="the runs are the union of these products")
+    task: TaskSettings = TaskSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grids_inherit_the_task(cls, data: Any) -> Any:
+        return _inherited(data, "task", TaskSettings)
+
+
+def _inherited(data: Any, key: str, settings: type[_Model]) -> Any:
+    """Every grid's settings are the common ones under ``key``, where it does not say otherwise."""
+    common = data.get(key) if isinstance(data, dict) else None
+    if not isinstance(common, dict) or not isinstance(data.get("grids"), list):
+        return data
+    try:
+        settings.model_validate(common)
+    except ValidationError:  # reported once, where it stands, and not again at each grid
+        return data
+    grids = [
+        grid | {key: common | grid.get(key, {})}
+        if isinstance(grid, dict) and isinstance(grid.get(key, {}), dict)
+        else grid
+        for grid in data["grids"]
+    ]
+    return data | {"grids": grids}
 
 
 class ClusterSettings(_Model):
@@ -213,6 +256,9 @@ class Config(_Model):
     )
     grids: list[Grid] = Field(min_length=1, description="the cells are the union of these products")
     probe: ProbeSettings = ProbeSettings()
+    training: Annotated[TrainingSettings, BeforeValidator(lambda value: {} if value is None else value)] = (
+        TrainingSettings()
+    )
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
     sweep: SweepSettings = SweepSettings()
     cluster: ClusterSettings = ClusterSettings()
@@ -220,39 +266,25 @@ class Config(_Model):
     @model_validator(mode="before")
     @classmethod
     def _grids_inherit_the_probe(cls, data: Any) -> Any:
-        """Every grid's probe settings are the common ones, where it does not say otherwise."""
-        common = data.get("probe") if isinstance(data, dict) else None
-        if not isinstance(common, dict) or not isinstance(data.get("grids"), list):
-            return data
-        try:
-            ProbeSettings.model_validate(common)
-        except ValidationError:  # reported once, at ``probe``, and not again at each grid
-            return data
-        grids = [
-            grid | {"probe": common | grid.get("probe", {})}
-            if isinstance(grid, dict) and isinstance(grid.get("probe", {}), dict)
-            else grid
-            for grid in data["grids"]
-        ]
-        return data | {"grids": grids}
+        return _inherited(data, "probe", ProbeSettings)
 
     @model_validator(mode="after")
-    def _not_too_many_cells(self) -> "Config":
-        cells = sum(
-            len(grid.initializer) * len(grid.activation) * len(grid.depth) * len(grid.width) * len(grid.seed)
-            for grid in self.grids
-        )
-        if cells > self.sweep.max_cells:
-            raise ValueError(
-                f"the grids have {cells:,} cells, more than sweep.max_cells, which is"
-                f" {self.sweep.max_cells:,}; raise it if so many are meant"
-            )
+    def _not_too_many_cells(self) -> Self:
+        for what, grids in (("the grids", self.grids), ("the training grids", self.training.grids)):
+            cells = sum(grid.size for grid in grids)
+            if cells > self.sweep.max_cells:
+                raise ValueError(
+                    f"{what} have {cells:,} cells, more than sweep.max_cells, which is"
+                    f" {self.sweep.max_cells:,}; raise it if so many are meant"
+                )
         return self
 
     @property
     def sources(self) -> Sources:
         """Of the user's own functions among all labels, as they are now."""
-        return tuple(dict.fromkeys(source for grid in self.grids for source in grid.sources))
+        return tuple(
+            dict.fromkeys(source for grid in (*self.grids, *self.training.grids) for source in grid.sources)
+        )
 
     @classmethod
     def checked(cls, data: Any, source: str) -> "Config":
@@ -262,7 +294,7 @@ class Config(_Model):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            problems = [_problem(details) for details in error.errors()]
+            problems = [problem_of(details, _known_keys) for details in error.errors()]
         raise ConfigError(source, problems)
 
     @classmethod
@@ -295,60 +327,24 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml has no types
         return mapping
 
 
-_MESSAGES = {
-    "missing": "is missing",
-    "too_short": "is empty; give at least one value",
-    "string_too_short": "is empty",
-    "greater_than_equal": "{found} is too small; it must be at least {ge}",
-    "greater_than": "{found} is too small; it must be above {gt}",
-    "less_than_equal": "{found} is too large; it must be at most {le}",
-    "less_than": "{found} is too large; it must be below {lt}",
-    "int_parsing_size": "{found} is too large",
-    "int_parsing": "{found} is not a whole number",
-    "int_type": "{found} is not a whole number",
-    "int_from_float": "{found} is not a whole number",
-    "float_parsing": "{found} is not a number",
-    "float_type": "{found} is not a number",
-    "finite_number": "{found} is not a finite number",
-    "bool_parsing": "{found} is not true or false",
-    "bool_type": "{found} is not true or false",
-    "string_type": "{found} is not text",
-    "list_type": "{found} is not a list",
-    "model_type": "{found} is not a mapping",
-    "dict_type": "{found} is not a mapping",
+# By the last keys on the way there.
+_SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
+    ("training", "grids"): TrainingGrid,
+    ("grids",): Grid,
+    ("seed",): SeedRange,
+    ("probe",): ProbeSettings,
+    ("task",): TaskSettings,
+    ("training",): TrainingSettings,
+    ("thresholds",): Thresholds,
+    ("sweep",): SweepSettings,
+    ("cluster",): ClusterSettings,
+    (): Config,
 }
 
 
-def _problem(details: ErrorDetails) -> Problem:
-    """A pydantic error in the words of this program."""
-    kind, found, context = details["type"], details["input"], details.get("ctx", {})
-    path = ""
-    for step in details["loc"]:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    if kind == "extra_forbidden":
-        known = _known_keys(details["loc"])
-        hint = suggestion(str(details["loc"][-1]), known)
-        return Problem(path, f"unknown key{hint} (allowed: {', '.join(known)})")
-    if kind == "literal_error":
-        choices = context["expected"].replace("'", "").replace(" or ", ", ")
-        hint = suggestion(str(found), choices.split(", "))
-        return Problem(path, f"{found!r} is not allowed{hint} (allowed: {choices})")
-    if kind in _MESSAGES:
-        return Problem(path, _MESSAGES[kind].format(found=repr(found), **context))
-    return Problem(path, details["msg"].removeprefix("Value error, "))
-
-
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "grids": Grid,
-    "seed": SeedRange,
-    "probe": ProbeSettings,
-    "thresholds": Thresholds,
-    "sweep": SweepSettings,
-    "cluster": ClusterSettings,
-}
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+def _known_keys(location: Location) -> list[str]:
     """The keys allowed where ``location`` points."""
-    named = [step for step in location[:-1] if step in _SECTIONS]
-    return list((_SECTIONS[str(named[-1])] if named else Config).model_fields)
+    way = tuple(step for step in location[:-1] if isinstance(step, str))
+    return next(
+        list(model.model_fields) for keys, model in _SECTIONS.items() if way[len(way) - len(keys) :] == keys
+    )

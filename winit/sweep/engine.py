@@ -14,19 +14,17 @@ from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
 from winit.errors import WinitError
-from winit.network.cells import Cell
-from winit.sweep.plan import cells_of
+from winit.sweep.kinds import KINDS, AnyCell, cells_of
 from winit.sweep.progress import Progress
-from winit.sweep.schema import LAYERS
-from winit.sweep.store import Record, Store
-from winit.sweep.tasks import BlockResult, compute, packages
+from winit.sweep.store import Part, Record, Store
+from winit.sweep.tasks import compute, packages
 
 # Tasks in flight for each worker: enough that none waits for the next, few enough to hold in memory.
 _IN_FLIGHT_PER_WORKER = 3
 # A worker may be killed for reasons of its own; a cell during which it happens so often is the reason.
 _ATTEMPTS_ALONE = 3
 
-Task: TypeAlias = "distributed.Future[BlockResult]"
+Task: TypeAlias = "distributed.Future[Part]"
 
 
 @dataclass
@@ -52,7 +50,7 @@ def missing(plan: pa.Table, index: pa.Table) -> pa.Table:
     return plan.filter(pc.invert(pc.is_in(plan["cell_id"], index["cell_id"].combine_chunks())))
 
 
-def blocks(rows: pa.Table) -> Iterator[list[Cell]]:
+def blocks(rows: pa.Table) -> Iterator[list[AnyCell]]:
     """The cells in the rows of a plan, block by block."""
     start = 0
     for _, block in itertools.groupby(rows["block"].to_pylist()):
@@ -85,13 +83,13 @@ def sweep(
     outcome.seconds = time.monotonic() - started
 
 
-def _results(todo: pa.Table, client: distributed.Client) -> Iterator[BlockResult]:
+def _results(todo: pa.Table, client: distributed.Client) -> Iterator[Part]:
     """The results of every block, as they finish, with a bounded number in flight."""
     waiting = blocks(todo)
     workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
-    cells_of_task: dict[Task, list[Cell]] = {}
+    cells_of_task: dict[Task, list[AnyCell]] = {}
 
-    def submit(some: Iterable[list[Cell]]) -> list[Task]:
+    def submit(some: Iterable[list[AnyCell]]) -> list[Task]:
         futures = []
         for cells in some:
             future = client.submit(compute, cells, pure=False)
@@ -99,7 +97,7 @@ def _results(todo: pa.Table, client: distributed.Client) -> Iterator[BlockResult
             futures.append(future)
         return futures
 
-    suspects: list[Cell] = []
+    suspects: list[AnyCell] = []
     running = distributed.as_completed(
         submit(itertools.islice(waiting, _IN_FLIGHT_PER_WORKER * workers)), loop=client.loop
     )
@@ -125,7 +123,7 @@ def _results(todo: pa.Table, client: distributed.Client) -> Iterator[BlockResult
         yield _alone(cell, client)
 
 
-def _alone(cell: Cell, client: distributed.Client) -> BlockResult:
+def _alone(cell: AnyCell, client: distributed.Client) -> Part:
     for _ in range(_ATTEMPTS_ALONE):
         try:
             return client.submit(compute, [cell], pure=False).result()
@@ -134,11 +132,12 @@ def _alone(cell: Cell, client: distributed.Client) -> BlockResult:
     return _failure(cell, last)
 
 
-def _failure(cell: Cell, error: BaseException) -> BlockResult:
+def _failure(cell: AnyCell, error: BaseException) -> Part:
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, KilledWorker):
         message = "its worker died again and again, as one out of memory does"
-    return BlockResult(LAYERS.empty_table(), [Record(cell.id, 0.0, message)], packages())
+    kind = KINDS[type(cell)]
+    return Part(kind.schema.empty_table(), [Record(cell.id, 0.0, message)], kind.version, packages())
 
 
 class Writer:
@@ -151,7 +150,7 @@ class Writer:
     def __init__(self, store: Store, part_seconds: float) -> None:
         self._store = store
         self._part_seconds = part_seconds
-        self._results: list[BlockResult] = []
+        self._results: list[Part] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._error: OSError | None = None
@@ -166,7 +165,7 @@ class Writer:
         self._thread.join()
         self.flush()
 
-    def add(self, result: BlockResult) -> None:
+    def add(self, result: Part) -> None:
         """Take a result. Raises OSError where an earlier one could not be written."""
         if self._error is not None:
             raise self._error
@@ -180,7 +179,8 @@ class Writer:
                 return
             rows = pa.concat_tables([result.rows for result in self._results])
             records = [record for result in self._results for record in result.records]
-            self._store.write(rows.unify_dictionaries(), records, self._results[0].packages)
+            first = self._results[0]
+            self._store.write(Part(rows.unify_dictionaries(), records, first.version, first.packages))
             self._results.clear()
 
     def _flush_in_time(self) -> None:

@@ -14,6 +14,7 @@ def _number(value: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(_number), Field(ge=1, le=10_000_000)]
 Depth = Annotated[int, BeforeValidator(_number), Field(ge=1, le=100_000)]
+DepthOrNone = Annotated[int, BeforeValidator(_number), Field(ge=0, le=100_000)]
 Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
 SeedCount = Annotated[int, BeforeValidator(_number), Field(ge=1, le=1_000_000)]
 NonNegative = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]

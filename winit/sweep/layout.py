@@ -36,6 +36,26 @@ class Results:
         return self.folder / "cells.parquet"
 
     @property
+    def training_sweep(self) -> "Results":
+        """The folder of the training sweep, with a plan, a store and manifests of its own."""
+        return Results(self.folder / "training")
+
+    @property
+    def training(self) -> Path:
+        """A row for each layer at each recorded step of each training run."""
+        return self.folder / "training.parquet"
+
+    @property
+    def training_runs(self) -> Path:
+        """A row for each training run."""
+        return self.folder / "training_runs.parquet"
+
+    @property
+    def claims(self) -> Path:
+        """A row for each claim of the notes."""
+        return self.folder / "claims.parquet"
+
+    @property
     def theory(self) -> Path:
         """What theory predicts, a row for each layer of each network."""
         return self.folder / "theory.parquet"

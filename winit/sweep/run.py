@@ -11,15 +11,18 @@ from winit.sweep.cluster import open_cluster
 from winit.sweep.config import Config
 from winit.sweep.engine import Outcome, sweep, unfinished
 from winit.sweep.files import replacing
+from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.plan import shards_of
 from winit.sweep.progress import Progress
-from winit.sweep.schema import CELL_KEYS
+from winit.sweep.schema import TRAINED_KEYS
 from winit.sweep.store import Store
 
 
 def sweep_shard(config: Config, results: Results, number: int, count: int, workers: int) -> Outcome:
     """Compute the missing cells of shard ``number`` of ``count``, and write its manifest.
+
+    ``results`` is the folder of a sweep: that of the results, or of the training sweep in it.
 
     Opens a cluster only if something is missing. Failed cells are in the outcome and in the manifest.
     Raises WinitError where the plan is of another number of shards.
@@ -31,7 +34,7 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, worke
             f"the plan has {planned} shards, not {count}; run `winit plan --write --shards {count}`"
         )
     cells = plan.filter(pc.equal(plan["shard"], number))
-    store = Store(results.parts)
+    kind, store = kind_of(plan), Store(results.parts)
     todo = unfinished(cells, store.index())
     outcome = Outcome(cells.num_rows, cells.num_rows - todo.num_rows)
     if todo.num_rows:
@@ -39,7 +42,7 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, worke
         signal.signal(signal.SIGTERM, _terminated)
         with (
             open_cluster(config.cluster, min(workers, todo.num_rows)) as client,
-            Progress(todo.num_rows) as progress,
+            Progress(todo.num_rows, work=kind.work, unit=kind.unit) as progress,
         ):
             sweep(todo, client, store, config.sweep.part_seconds, outcome, progress)
     with replacing(results.shard(number, count)) as manifest:
@@ -59,20 +62,23 @@ def _terminated(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a run has come. ``failed`` has a name and an error for each cell."""
+    """How far a sweep has come. ``failed`` has a name and an error for each cell."""
 
+    unit: str
+    """What its cells are called."""
     done: int
     missing: int
     failed: list[tuple[str, str]]
 
 
 def status_of(results: Results) -> Status:
-    """Count the planned cells by what the store says of them."""
+    """Count the planned cells of a sweep by what the store says of them."""
     plan = results.read_plan()
     index = Store(results.parts).index()
     joined = plan.join(index, "cell_id")
     failed = joined.filter(pc.equal(joined["status"], "failed")).to_pylist()
     return Status(
+        unit=kind_of(plan).unit,
         done=pc.sum(pc.equal(joined["status"], "ok")).as_py() or 0,
         missing=joined["status"].null_count,
         failed=sorted((_name(row), row["error"]) for row in failed),
@@ -80,4 +86,4 @@ def status_of(results: Results) -> Status:
 
 
 def _name(row: dict[str, object]) -> str:
-    return ", ".join(f"{key} {row[key]}" for key in CELL_KEYS)
+    return ", ".join(f"{key} {row[key]}" for key in TRAINED_KEYS if key in row)

@@ -4,19 +4,17 @@
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import numpy as np
 import pyarrow as pa
 
-from winit.network.cells import hidden_widths, input_width
+from winit.network import training
 from winit.network.diagnostics import COLUMNS, Column
-from winit.network.kernel import Measured
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 # Parquet names the items of a list "element"; so do we, for one schema in memory and in the files.
-_COUNTS = pa.list_(pa.field("element", pa.uint32()))
-_KINDS = {"float": pa.float64(), "count": pa.int32(), "counts": _COUNTS}
+COUNTS = pa.list_(pa.field("element", pa.uint32()))
+KINDS = {"float": pa.float64(), "count": pa.int32(), "counts": COUNTS}
 
 
 def _field(name: str, type_: pa.DataType, description: str, unit: str = "", **more: str) -> pa.Field:
@@ -27,7 +25,7 @@ def _field(name: str, type_: pa.DataType, description: str, unit: str = "", **mo
 def _measured(column: Column) -> pa.Field:
     return _field(
         column.name,
-        _KINDS[column.kind],
+        KINDS[column.kind],
         column.description,
         column.unit,
         **dict(column.metadata),
@@ -52,12 +50,38 @@ _PROBE = (
     _field("bias_std", pa.float64(), "standard deviation of the biases", "1"),
 )
 
+_TASK = (
+    _field("data", _LABEL, "what is trained on"),
+    _field("steps", pa.int32(), "updates that the run is to make", "steps"),
+    _field("batch", pa.int32(), "examples of a mini-batch", "examples"),
+    _field("dtype", _LABEL, "of the network"),
+    _field("bias_std", pa.float64(), "standard deviation of the biases at the start", "1"),
+    _field("outputs", pa.int32(), "classes of the data", "units"),
+)
+_RUN = (*_NETWORK, _field("learning_rate", pa.float64(), "of plain gradient descent", "1"), _SEED, *_TASK)
+
 CELL_KEYS = ("initializer", "activation", "depth", "width", "seed")
 PROBE_KEYS = tuple(field.name for field in _PROBE)
 NETWORK_KEYS = (*(field.name for field in _NETWORK), *PROBE_KEYS)
 """What a network is under its probe: a cell, but for the seed."""
 SORT_KEYS = ("activation", "initializer", "depth", "width", "seed", *PROBE_KEYS, "cell_id")
 """The order of the rows of every table of cells; ``layer`` follows in the layers table."""
+TASK_KEYS = tuple(field.name for field in _TASK)
+TRAINED_KEYS = ("initializer", "activation", "depth", "width", "learning_rate", "seed")
+RUN_KEYS = (*TRAINED_KEYS, *TASK_KEYS)
+"""What a run is."""
+RUN_SORT_KEYS = (
+    "data",
+    "activation",
+    "initializer",
+    "depth",
+    "width",
+    "learning_rate",
+    "seed",
+    *TASK_KEYS[1:],
+    "cell_id",
+)
+"""The order of the rows of every table of runs; ``step`` and ``layer`` follow in the training table."""
 
 LAYERS = pa.schema(
     [
@@ -86,6 +110,53 @@ PLAN = pa.schema(
     ]
 )
 
+TRAINING = pa.schema(
+    [
+        _CELL_ID,
+        *_RUN,
+        _field("step", pa.int32(), "updates so far; a run that diverged ends at the step where it did"),
+        _field("layer", pa.int32(), "1 … depth the hidden layers, depth + 1 the readout"),
+        _field("fan_in", pa.int32(), "units that feed the layer", "units"),
+        _field("fan_out", pa.int32(), "units of the layer", "units"),
+        *(_measured(column) for column in training.COLUMNS),
+    ]
+)
+
+TRAINING_PLAN = pa.schema(
+    [
+        _CELL_ID,
+        *_RUN,
+        _field("flops", pa.float64(), "of the run's matrix products", "floating-point operations"),
+        _field("memory", pa.float64(), "largest working set of the run, estimated", "bytes"),
+        _field("block", pa.int32(), "runs of a block are computed by one task"),
+        _field("shard", pa.int32(), "always 1"),
+    ]
+)
+
+_COMPUTED = (
+    _field("seconds", pa.float64(), "its share of computing time", "s"),
+    _field("kernel_version", _LABEL, "version of the numerics"),
+    _field("packages", _LABEL, "versions of the packages that computed it"),
+)
+
+TRAINING_RUNS = pa.schema(
+    [
+        _CELL_ID,
+        *_RUN,
+        _field("status", _LABEL, "ok, or failed"),
+        _field("error", pa.string(), "what a failed run raised"),
+        _field("verdict", _LABEL, "first that fits of: diverges, stays symmetric, trains, stalls"),
+        _field(
+            "diverged_at", pa.int32(), "the step at which the loss was not finite; null where it always was"
+        ),
+        _field("initial_loss", pa.float64(), "loss before the first update", "nats"),
+        _field("final_loss", pa.float64(), "loss after the last update; null where the run diverged", "nats"),
+        _field("initial_accuracy", pa.float64(), "accuracy before the first update", "1"),
+        _field("final_accuracy", pa.float64(), "accuracy after the last update, or where it diverged", "1"),
+        *_COMPUTED,
+    ]
+)
+
 CELLS = pa.schema(
     [
         _CELL_ID,
@@ -106,9 +177,7 @@ CELLS = pa.schema(
         _field("saturated_fraction", pa.float64(), "largest saturated_fraction of a layer", "1"),
         _field("dead_fraction", pa.float64(), "largest share of dead units in a layer", "1"),
         _field("nonfinite_fraction", pa.float64(), "largest nonfinite_fraction of a layer", "1"),
-        _field("seconds", pa.float64(), "the cell's share of computing time", "s"),
-        _field("kernel_version", _LABEL, "version of the numerics"),
-        _field("packages", _LABEL, "versions of the packages that computed it"),
+        *_COMPUTED,
     ]
 )
 
@@ -194,51 +263,33 @@ SUMMARY = pa.schema(
 )
 
 
-def layer_rows(measured: Sequence[Measured]) -> pa.Table:
-    """The layer rows of finished cells, one table with the schema ``LAYERS``."""
-    if not measured:
-        return LAYERS.empty_table()
-    cells = [m.cell for m in measured]
-    rows = [cell.depth + 1 for cell in cells]
-    columns: dict[str, pa.Array] = {}
-    repeat = pa.array(np.repeat(np.arange(len(cells)), rows))
-    for name in ("cell_id", *CELL_KEYS, *PROBE_KEYS):
-        source = "id" if name == "cell_id" else name
-        values = [getattr(cell.probe if name in PROBE_KEYS else cell, source) for cell in cells]
-        columns[name] = _array(values, LAYERS.field(name).type).take(repeat)
-    fan_out = [_units(m) for m in measured]
-    columns["layer"] = pa.array(np.concatenate([np.arange(n) for n in rows]), pa.int32())
-    columns["fan_in"] = pa.array([n for units in fan_out for n in (None, *units[:-1])], pa.int32())
-    columns["fan_out"] = pa.array([n for units in fan_out for n in units], pa.int32())
-    for column in COLUMNS:
-        columns[column.name] = _column(column, measured)
-    return pa.table([columns[name] for name in LAYERS.names], schema=LAYERS)
-
-
-def _array(values: Iterable[object], type_: pa.DataType) -> pa.Array:
-    if pa.types.is_dictionary(type_):
-        return pa.array(values, type_.value_type).dictionary_encode()
-    return pa.array(values, type_)
-
-
-def _units(measured: Measured) -> tuple[int, ...]:
-    """Units of the layers 0 … depth."""
-    hidden = hidden_widths(measured.cell.width, measured.cell.depth)
-    return (input_width(hidden[0], measured.cell.probe), *hidden)
-
-
-def _column(column: Column, measured: Sequence[Measured]) -> pa.Array:
-    """What the kernel left undefined (NaN, −1, no counts at all) is null."""
-    values = np.concatenate([m.table[column.name] for m in measured])
-    if column.kind == "counts":
-        counted = values.any(axis=1)
-        ends = np.cumsum(np.where(counted, column.slots, 0), dtype=np.int32)
-        offsets = pa.array(np.concatenate(([0], ends)), pa.int32())
-        entries = pa.array(values[counted].ravel())
-        return pa.ListArray.from_arrays(offsets, entries, _COUNTS, mask=pa.array(~counted))
-    undefined = np.isnan(values) if column.kind == "float" else values < 0
-    return pa.array(values, _KINDS[column.kind], mask=undefined)
-
+CLAIMS = pa.schema(
+    [
+        _field("id", pa.string(), "name of the claim"),
+        _field("topic", pa.string(), "what it is about"),
+        _field("statement", pa.string(), "what a note says, in our words"),
+        _field("note", pa.string(), "file of the note"),
+        _field("measures", pa.string(), "what the value is"),
+        _field("threshold", pa.string(), "where the value must be, in words"),
+        _field("threshold_low", pa.float64(), "least value with which the claim holds", "as the value"),
+        _field("threshold_high", pa.float64(), "largest value with which the claim holds", "as the value"),
+        _field("value", pa.float64(), "mean over seeds; geometric where logarithmic", "as measures says"),
+        _field("value_low", pa.float64(), "lower end of its 95 % confidence interval", "as the value"),
+        _field("value_high", pa.float64(), "upper end of its 95 % confidence interval", "as the value"),
+        _field(
+            "values",
+            pa.list_(pa.field("element", pa.float64())),
+            "the value of each seed, in the order of the seeds",
+            "as the value",
+        ),
+        _field("seeds", pa.int32(), "values that are defined", "seeds"),
+        _field("logarithmic", pa.bool_(), "whether the value goes over orders of magnitude"),
+        _field("verdict", pa.string(), "holds, does not hold, undecided (more seeds tell), or not tested"),
+        _field("missing", pa.string(), "networks that it needs and that the results lack"),
+        _field("why", pa.string(), "what is behind it"),
+        _field("query", pa.string(), "SQL over these tables that gives the value of each seed"),
+    ]
+)
 
 _TABLES = {
     "layers/*.parquet": ("a row for each layer of each cell", LAYERS),
@@ -248,7 +299,11 @@ _TABLES = {
         THEORY,
     ),
     "summary.parquet": ("a row for each network, over its seeds", SUMMARY),
+    "training.parquet": ("a row for each layer at each recorded step of each training run", TRAINING),
+    "training_runs.parquet": ("a row for each training run", TRAINING_RUNS),
+    "claims.parquet": ("a row for each claim of the notes", CLAIMS),
     "plan.parquet": ("the cells to compute", PLAN),
+    "training/plan.parquet": ("the training runs to compute", TRAINING_PLAN),
 }
 
 
@@ -256,10 +311,12 @@ _INTRODUCTION = f"""# What is in this folder
 
 Everything but this page is made by a run and not kept in git. Tables are Parquet; each column carries
 its description and unit in the file too. What is not defined is null. The rows of `layers` and `cells`
-are sorted by {", ".join(SORT_KEYS)}, layer.
+are sorted by {", ".join(SORT_KEYS)}, layer; those of `training` and `training_runs` by
+{", ".join(RUN_SORT_KEYS)}, step, layer.
 
 Besides: `config.yaml`, the checked config; `parts/`, the store of finished cells; `shards/`, what each
-sweep came to; `tables/`, `figures/` and `report.html`, for people.
+sweep came to; `training/`, the same of the training runs; `tables/`, `figures/` and `report.html`, for
+people.
 """
 
 

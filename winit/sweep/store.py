@@ -1,6 +1,6 @@
 """The store of finished cells: ``results/parts/``, append-only, safe against a crash at any moment.
 
-A part is one Parquet file: the layer rows of some cells, and in its footer a record of each. It is
+A part is one Parquet file: the rows of some cells, and in its footer a record of each. It is
 written aside, flushed to the disk and renamed, so that a part is there whole or not at all; its name is
 the digest of its content, so that writers never collide and damage is noticed. Nothing is ever changed
 in place: a cell that was computed twice stands in two parts, and the first by name counts.
@@ -8,7 +8,6 @@ in place: a cell that was computed twice stands in two parts, and the first by n
 
 import hashlib
 import json
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from winit.network.cells import KERNEL_VERSION
 from winit.sweep.files import replacing
 
 _RECORDS = b"winit.cells"
@@ -47,18 +45,29 @@ class Record:
         return "ok" if self.error is None else "failed"
 
 
+@dataclass(frozen=True)
+class Part:
+    """What goes into one file: rows of the cells that finished, a record of every cell."""
+
+    rows: pa.Table
+    records: list[Record]
+    version: str
+    """Of the numerics."""
+    packages: str
+
+
 class Store:
     """The parts under one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, rows: pa.Table, records: Sequence[Record], packages: str) -> Path:
-        """Add a part with the layer rows of the finished cells and the records of all.
+    def write(self, part: Part) -> Path:
+        """Add a part. When this returns, it is on the disk.
 
-        When this returns, it is on the disk. Raises OSError where it cannot be written; then nothing was.
+        Raises OSError where it cannot be written; then nothing was.
         """
-        content = _encoded(rows, records, packages)
+        content = _encoded(part)
         path = self.folder / f"{_digest(content)}.parquet"
         with replacing(path) as temporary:
             temporary.write_bytes(content)
@@ -98,18 +107,18 @@ class Store:
         path.rename(aside / path.name)
 
 
-def _encoded(rows: pa.Table, records: Sequence[Record], packages: str) -> bytes:
+def _encoded(part: Part) -> bytes:
     footer = {
-        "kernel_version": KERNEL_VERSION,
-        "packages": packages,
-        "cell_id": [record.cell_id for record in records],
-        "status": [record.status for record in records],
-        "error": [record.error for record in records],
-        "seconds": [round(record.seconds, 6) for record in records],
+        "kernel_version": part.version,
+        "packages": part.packages,
+        "cell_id": [record.cell_id for record in part.records],
+        "status": [record.status for record in part.records],
+        "error": [record.error for record in part.records],
+        "seconds": [round(record.seconds, 6) for record in part.records],
     }
     metadata = {_RECORDS: json.dumps(footer).encode()}
     sink = pa.BufferOutputStream()
-    pq.write_table(rows.replace_schema_metadata(metadata), sink, compression="zstd")
+    pq.write_table(part.rows.replace_schema_metadata(metadata), sink, compression="zstd")
     return sink.getvalue().to_pybytes()
 
 

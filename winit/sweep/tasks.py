@@ -1,53 +1,42 @@
-"""What runs on a worker: a block of cells in, their layer rows and records out."""
+"""What runs on a worker: a block of cells in, their rows and records out."""
 
 import importlib.metadata
 import platform
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
-import pyarrow as pa
-
-from winit.network.cells import Cell
-from winit.network.kernel import Measured, measure
 from winit.network.labels import described
-from winit.sweep.schema import layer_rows
-from winit.sweep.store import Record
+from winit.sweep.kinds import KINDS, AnyCell, Kind
+from winit.sweep.store import Part, Record
 
 _PACKAGES = ("numpy", "scipy", "numba")
 
 
-@dataclass(frozen=True)
-class BlockResult:
-    """What a block came to: rows of the cells that finished, a record of every cell."""
-
-    rows: pa.Table
-    records: list[Record]
-    packages: str
-
-
-def compute(cells: list[Cell]) -> BlockResult:
-    """Compute ``cells``.
+def compute(cells: Sequence[AnyCell]) -> Part:
+    """Compute ``cells``, all of one kind.
 
     Where a cell raises, the others are computed one by one, so that it fails alone.
     """
+    kind = KINDS[type(cells[0])]
     try:
-        measured = list(measure(cells))
+        computed = list(kind.compute(cells))
         failed: list[Record] = []
     except (Exception, SystemExit):  # noqa: BLE001 - an initializer is anybody's code and may raise anything
-        measured, failed = _one_by_one(cells)
-    finished = [Record(m.cell.id, m.seconds) for m in measured]
-    return BlockResult(layer_rows(measured), finished + failed, packages())
+        computed, failed = _one_by_one(kind, cells)
+    finished = [Record(each.cell.id, each.seconds) for each in computed]
+    return Part(kind.rows(computed), finished + failed, kind.version, packages())
 
 
-def _one_by_one(cells: list[Cell]) -> tuple[list[Measured], list[Record]]:
-    measured: list[Measured] = []
+def _one_by_one(kind: Kind, cells: Sequence[AnyCell]) -> tuple[list[Any], list[Record]]:
+    computed: list[Any] = []
     failed: list[Record] = []
     for cell in cells:
         try:
-            measured += measure([cell])
+            computed += kind.compute([cell])
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as above; it is recorded, and reported at the end
             failed.append(Record(cell.id, 0.0, described(error)))
-    return measured, failed
+    return computed, failed
 
 
 @cache

@@ -28,7 +28,15 @@ class Thresholds(BaseModel):
     layer has, and 1; the notes' N(0, 1) weights with tanh and width 500 give 0.92."""
     dead: Positive = 0.5
     """Largest share of dead units in a layer. Ours: more dead than alive."""
+    trained: Positive = 0.5
+    """Loss at the end ÷ loss of guessing, log(classes), below which a run trains. Ours: half of it."""
+    diverging: Positive = 10.0
+    """Loss at the end ÷ the larger of the loss at the start and that of guessing, above which a run
+    diverges though it is finite. Ours: an order of magnitude."""
 
+
+TRAINING_VERDICTS = ("diverges", "stays symmetric", "trains", "stalls")
+"""Of training runs, likewise."""
 
 EVIDENCE = """
     -- the layers of a cell, boiled down; ratios are far end ÷ near end, seen from where a signal starts
@@ -68,4 +76,27 @@ def verdict_columns(thresholds: Thresholds) -> str:
         {gradient} AS gradient_verdict,
         {order}[least(list_position({order}, activation_verdict),
                       list_position({order}, gradient_verdict))] AS verdict
+    """
+
+
+TRAINING_EVIDENCE = """
+    -- the recorded steps of a run, boiled down; where it diverged the loss is null
+    max(step) FILTER (loss IS NULL) AS diverged_at,
+    max(loss) FILTER (step = 0) AS initial_loss,
+    max(loss) FILTER (step = steps) AS final_loss,
+    arg_min(accuracy, step) AS initial_accuracy,
+    arg_max(accuracy, step) AS final_accuracy,
+    coalesce(bool_and(distinct_units = 1) FILTER (layer <= depth AND fan_out > 1), false) AS one_unit,
+    ln(any_value(outputs)) AS guessing
+"""
+
+
+def training_verdict_columns(thresholds: Thresholds) -> str:
+    """SQL for verdict, over the columns of ``TRAINING_EVIDENCE``."""
+    return f"""CASE
+        WHEN diverged_at IS NOT NULL
+             OR final_loss > {thresholds.diverging} * greatest(initial_loss, guessing) THEN 'diverges'
+        WHEN one_unit THEN 'stays symmetric'
+        WHEN final_loss < {thresholds.trained} * guessing THEN 'trains'
+        ELSE 'stalls' END AS verdict
     """

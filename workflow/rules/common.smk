@@ -3,7 +3,9 @@ import json
 import sys
 
 from winit.network.cells import KERNEL_VERSION
-from winit.sweep.config import Config, ConfigError
+from winit.network.training import TRAINING_VERSION
+from winit.sweep.config import Config
+from winit.sweep.problems import ConfigError
 
 try:
     SETTINGS = Config.checked(config, "config")

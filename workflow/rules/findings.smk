@@ -1,4 +1,4 @@
-# plan → theory; dataset and theory → summary and tables → figures → report.
+# plan → theory; dataset and theory → summary, claims and tables → figures → report.
 
 
 rule theory:
@@ -31,11 +31,28 @@ rule summarize:
         "winit summarize --results {RESULTS:q}"
 
 
+rule claims:
+    """What became of each statement of the notes."""
+    input:
+        layers=f"{RESULTS}/layers",
+        cells=f"{RESULTS}/cells.parquet",
+        training=f"{RESULTS}/training.parquet",
+        runs=f"{RESULTS}/training_runs.parquet",
+    output:
+        claims=f"{RESULTS}/claims.parquet",
+        tables=multiext(f"{RESULTS}/tables/", "claims.csv", "claims.md"),
+    shell:
+        "winit claims --results {RESULTS:q}"
+
+
 rule plot:
     input:
         layers=f"{RESULTS}/layers",
         theory=f"{RESULTS}/theory.parquet",
         summary=f"{RESULTS}/summary.parquet",
+        training=f"{RESULTS}/training.parquet",
+        runs=f"{RESULTS}/training_runs.parquet",
+        claims=f"{RESULTS}/claims.parquet",
     output:
         directory(f"{RESULTS}/figures"),
     shell:
@@ -48,6 +65,9 @@ rule report:
         layers=f"{RESULTS}/layers",
         theory=f"{RESULTS}/theory.parquet",
         summary=f"{RESULTS}/summary.parquet",
+        training=f"{RESULTS}/training.parquet",
+        runs=f"{RESULTS}/training_runs.parquet",
+        claims=f"{RESULTS}/claims.parquet",
     output:
         f"{RESULTS}/report.html",
     shell:
@@ -60,6 +80,7 @@ rule status:
         config=f"{RESULTS}/config.yaml",
         cells=f"{RESULTS}/cells.parquet",
         tables=rules.summarize.output.tables,
+        claims=rules.claims.output.tables,
         figures=f"{RESULTS}/figures",
         report=f"{RESULTS}/report.html",
     output:

@@ -1,4 +1,4 @@
-# config → plan → sweep → collect: from the grid to the dataset that people query.
+# config → plan → sweep → collect, and plan → train: from the grids to the dataset that people query.
 
 
 scattergather:
@@ -23,10 +23,11 @@ rule plan:
     input:
         config=f"{RESULTS}/config.yaml",
     output:
-        f"{RESULTS}/plan.parquet",
+        cells=f"{RESULTS}/plan.parquet",
+        runs=f"{RESULTS}/training/plan.parquet",
     params:
         shards=len(gather.shards("{scatteritem}")),
-        kernel=KERNEL_VERSION,
+        kernel=(KERNEL_VERSION, TRAINING_VERSION),
         sources=SOURCES,
     shell:
         "winit plan --config {input.config:q} --shards {params.shards} --write"
@@ -43,6 +44,20 @@ rule sweep:
     threads: 1_000_000  # scaled down to all cores there are
     shell:
         "winit sweep --config {input.config:q} --shard {wildcards.scatteritem} --threads {threads}"
+
+
+rule train:
+    """The second sweep: networks that are trained. Its store, too, outlives every job."""
+    input:
+        config=f"{RESULTS}/config.yaml",
+        plan=f"{RESULTS}/training/plan.parquet",
+    output:
+        f"{RESULTS}/training/shards/1-of-1.json",
+        training=f"{RESULTS}/training.parquet",
+        runs=f"{RESULTS}/training_runs.parquet",
+    threads: 1_000_000
+    shell:
+        "winit train --config {input.config:q} --threads {threads}"
 
 
 rule collect:

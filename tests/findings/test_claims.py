@@ -1,0 +1,303 @@
+"""The claims: each can come out in every way, by its own query over made-up results."""
+
+import functools
+import math
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from samples import make_results, tiny
+from scipy import stats
+
+from winit.findings.claims import CLAIMS, TOPICS, VERDICTS, Band, judge
+from winit.findings.claims.evidence import figures
+from winit.findings.claims.notes import NOTE_000, NOTE_001, NOTE_002, NOTE_003
+from winit.findings.claims.tested import claims_of, put, write_claims
+from winit.findings.database import Database
+from winit.findings.notes import NOTE_TABLES
+from winit.sweep.config import Config
+from winit.sweep.plan import make_plan, make_training_plan
+from winit.sweep.schema import CLAIMS as SCHEMA
+
+LAYERS = range(11)
+UNITS = 100
+FAN_IN = [None, *(500 - 40 * layer for layer in range(1, 11))]
+
+
+def everywhere(*columns):
+    """The target itself, in these columns of every row."""
+    return lambda v: {column: [v] * 11 for column in columns}
+
+
+def _histogram(excess):
+    """Counts of an excess kurtosis of −3 + 1 / share, with that share of the entries at ±7.5 / 15."""
+    share = 1 / (excess + 3)
+    counts = [0] * 32
+    counts[1 + 15 - 8] = counts[1 + 15 + 7] = round(1e6 * share / 2)
+    # Bins have their middles off 0: the rest goes to both that are next to it.
+    counts[15] = counts[16] = round(1e6 * (1 - share) / 2)
+    return counts
+
+
+# From the query's value to made-up columns, by layer, that give it.
+RECIPES = {
+    "max(distinct_units)": everywhere("distinct_units"),
+    "max(distinct_errors)": everywhere("distinct_errors"),
+    "max(greatest(distinct_units, distinct_errors))": everywhere("distinct_units", "distinct_errors"),
+    "min(distinct_units / fan_out)": lambda v: {"distinct_units": [v * UNITS] * 11},
+    "max(weight_grad_std / abs(weight_grad_mean))": everywhere("weight_grad_std"),
+    "max(weight_grad_norm)": everywhere("weight_grad_norm"),
+    "min(weight_grad_norm)": everywhere("weight_grad_norm"),
+    "max(w_std / abs(w_mean))": everywhere("w_std"),
+    "max(final_accuracy)": everywhere("final_accuracy"),
+    "min(final_accuracy)": everywhere("final_accuracy"),
+    "1 - max(final_loss) / max(initial_loss)": lambda v: {"final_loss": [1 - v] * 11},
+    "max(h_std)": everywhere("h_std"),
+    "max(h_std) FILTER (layer = 10) / max(h_std) FILTER (layer = 1)": lambda v: {
+        "h_std": [v ** ((layer - 1) / 9) for layer in LAYERS]
+    },
+    "pow(max(h_std) FILTER (layer = 10) / max(h_std) FILTER (layer = 1), 2.0 / 9)": lambda v: {
+        "h_std": [v ** (layer / 2) for layer in LAYERS]
+    },
+    "max(g_std) FILTER (layer = 1) / max(g_std) FILTER (layer = 10)": lambda v: {
+        "g_std": [v ** ((10 - layer) / 9) for layer in LAYERS]
+    },
+    "max(g_std) FILTER (layer < 10) / max(g_std) FILTER (layer = 10)": lambda v: {"g_std": [v] * 10 + [1.0]},
+    "min(saturated_fraction)": everywhere("saturated_fraction"),
+    "max(saturated_fraction)": everywhere("saturated_fraction"),
+    "max(derivative_mean)": everywhere("derivative_mean"),
+    "max(derivative_max)": everywhere("derivative_max"),
+    "max(abs(h_std / printed - 1))": None,  # by the table of its own
+    "max(z_std * z_std)": lambda v: {"z_std": [math.sqrt(v)] * 11},
+    "min(z_std * z_std)": lambda v: {"z_std": [math.sqrt(v)] * 11},
+    "avg(h_zero_fraction)": everywhere("h_zero_fraction"),
+    "regr_slope(ln(z_std * z_std / (w_std * w_std * fed)), ln(fan_in))": lambda v: {
+        "z_std": [n and math.sqrt(n**v) for n in FAN_IN]
+    },
+    "avg(w_std * w_std * fan_in)": lambda v: {"w_std": [n and math.sqrt(v / n) for n in FAN_IN]},
+    "avg(w_std * w_std * (fan_in + fan_out))": lambda v: {
+        "w_std": [n and math.sqrt(v / (n + UNITS)) for n in FAN_IN]
+    },
+    "avg(w_std * w_std * (fan_in + fan_out) / 2)": lambda v: {
+        "w_std": [n and math.sqrt(2 * v / (n + UNITS)) for n in FAN_IN]
+    },
+    "avg(w_std)": everywhere("w_std"),
+    "avg(w_std * w_std)": lambda v: {"w_std": [math.sqrt(v)] * 11},
+    "max(abs(derivative_mean - (h_mean - h_second_moment)))": lambda v: {
+        "derivative_mean": [0.4 - 1.0 + v] * 11
+    },
+    "max(abs(derivative_mean - (1 - h_second_moment)))": lambda v: {"derivative_mean": [v] * 11},
+}
+NEUTRAL = {
+    "distinct_units": UNITS,
+    "distinct_errors": UNITS,
+    "fan_out": UNITS,
+    "weight_grad_mean": -1.0,
+    "w_mean": -1.0,
+    "w_std": 1.0,
+    "h_mean": 0.4,
+    "h_second_moment": 1.0,
+    "initial_loss": 1.0,
+}
+
+
+def columns_of(claim, target):
+    """The made-up columns with which the claim's query gives ``target``."""
+    if claim.source.startswith("layers JOIN"):
+        (note,) = [table for table in NOTE_TABLES if table.initializer in str(claim.of)]
+        return {"h_std": [1.0, *(std * (1 + target) for std in note.std)]}
+    if "h_histogram" in claim.value:
+        return {"h_histogram": [_histogram(target)] * 11}
+    return RECIPES[claim.value](target)
+
+
+class MadeUp:
+    """Results in which each network of a claim has one cell for each seed, with made-up values."""
+
+    def __init__(self, claim, targets, *, without=None):
+        tables = {"layers": [], "cells": [], "training": [], "training_runs": []}
+        ours = [network for network in claim.of.each() if network != without]
+        theirs = [network for network in (claim.beside.each() if claim.beside else []) if network != without]
+        for number, network in enumerate([*ours, *theirs]):
+            for seed, target in enumerate(targets):
+                wanted = target
+                if claim.beside:
+                    other = 0.5 if "-" in claim.compare else 1.0
+                    wanted = other if network in theirs else target + (other if "-" in claim.compare else 0.0)
+                cell = dict(network.settings) | {"cell_id": f"{number}-{seed}", "seed": seed, "status": "ok"}
+                cell = {"batch": 1000, "outputs": 10, "dtype": "float32", "steps": 7} | cell
+                made = NEUTRAL | cell
+                of_layers = columns_of(claim, wanted)
+                whole = {name: values[0] for name, values in of_layers.items()}
+                rows = [
+                    made
+                    | {"layer": layer, "fan_in": FAN_IN[layer], "step": 7, "depth": cell["depth"]}
+                    | {name: values[layer] for name, values in of_layers.items()}
+                    for layer in LAYERS
+                ]
+                pushed = network.table == "cells"
+                tables["layers" if pushed else "training"] += rows
+                tables[network.table].append(made | whole)
+        self.views = {name for name, rows in tables.items() if rows}
+        self._connection = duckdb.connect()
+        for name in self.views:
+            self._connection.register(name, pa.Table.from_pylist(tables[name]))
+
+    def sql(self, query):
+        return self._connection.sql(query)
+
+
+def inside_and_outside(band: Band):
+    """A value with which a claim holds, and one with which it does not."""
+    if band.low == band.high:
+        return band.low, 2 * band.low
+    if math.isfinite(band.low) and math.isfinite(band.high):
+        return (band.low + band.high) / 2, 1.5 * band.high
+    end, up = (band.low, True) if math.isfinite(band.low) else (band.high, False)
+    high, low = (3 * end, end / 3) if end > 0 else (end + 1, end - 1)
+    return (high, low) if up else (low, high)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_every_claim_comes_out_in_every_way(claim):
+    inside, outside = inside_and_outside(claim.holds)
+    if "h_histogram" in claim.value:
+        inside, outside = 0.0, 1.5
+    for targets, verdict in (
+        ([inside] * 3, "holds"),
+        ([outside] * 3, "does not hold"),
+        ([inside, outside] * 2, "undecided"),
+        ([inside], "holds"),
+        ([outside], "does not hold"),
+    ):
+        judged, missing = put(claim, MadeUp(claim, targets))
+        assert (judged.verdict, missing) == (verdict, []), targets
+        assert len(judged.values) == len(targets)
+        if "h_histogram" not in claim.value:
+            assert sorted(judged.values) == pytest.approx(sorted(targets))
+        assert (judged.low is None) == (len(targets) == 1)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_a_claim_whose_cells_are_missing_is_not_tested_and_names_them(claim):
+    inside, _ = inside_and_outside(claim.holds)
+    for network in claim.networks:
+        judged, missing = put(claim, MadeUp(claim, [inside], without=network))
+        assert judged.verdict == "not tested"
+        assert missing == [str(network)]
+        assert dict(network.settings)["initializer"] in missing[0]
+
+
+@functools.cache
+def default_plans():
+    config = Config.read(Path(__file__).parents[2] / "config/default.yaml")
+    connection = duckdb.connect()
+    connection.register("cells", make_plan(config))
+    connection.register("training_runs", make_training_plan(config))
+    return connection
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_the_default_grid_tests_every_claim(claim):
+    for network in claim.networks:
+        query = f"SELECT count(DISTINCT seed) FROM {network.table} WHERE {network.condition}"
+        ((seeds,),) = default_plans().sql(query).fetchall()
+        assert seeds >= 3, network
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Results in which the claims about single units one after the other can be tested, and no other."""
+    chain = {
+        "initializer": "constant(1.5)",
+        "activation": ["identity", "tanh"],
+        "depth": 10,
+        "width": 1,
+        "seed": {"count": 3},
+        "probe": {"batch": 1000, "histograms": False},
+    }
+    data = tiny().model_dump(mode="json")
+    data["grids"].append(chain)
+    return make_results(tmp_path_factory.mktemp("claims"), Config.checked(data, "test"))
+
+
+def test_queries_run_over_the_real_tables(results):
+    database = Database(results.folder)
+    for claim in CLAIMS:
+        assert database.sql(claim.query).columns == ["seed", "value"], claim.id
+
+
+def test_claims_are_put_to_results_and_written(results):
+    write_claims(results)
+    table = pq.read_table(results.claims)
+    assert table.schema.equals(SCHEMA, check_metadata=True)
+    rows = {row["id"]: row for row in table.to_pylist()}
+    assert list(rows) == [claim.id for claim in CLAIMS]
+    tested = {name: row for name, row in rows.items() if row["verdict"] != "not tested"}
+    assert {name: row["verdict"] for name, row in tested.items()} == {
+        "above-one-explodes-linear": "holds",
+        "above-one-explodes-tanh": "does not hold",
+    }
+    assert tested["above-one-explodes-linear"]["value"] == pytest.approx(1.5**9, rel=1e-5)
+    for row in rows.values():
+        assert (row["missing"] is None) == (row["verdict"] != "not tested")
+    page = (results.tables / "claims.md").read_text()
+    assert "1 hold, 1 do not hold" in page
+    assert f"{len(CLAIMS) - 2} not tested" in page
+    assert "Not in the results: normal(std=0.01), tanh, depth 10, width 500" in page
+    assert len((results.tables / "claims.csv").read_text().splitlines()) == len(CLAIMS) + 1
+    # A pipe would end a cell of the table.
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    assert {line.count("|") - line.count("\\|") for line in lines} == {8}
+
+
+def test_the_evidence_of_what_was_tested_is_drawn(results):
+    write_claims(results)
+    (figure,) = figures(Database(results.folder))
+    assert figure.name == "claims-exploding-gradients"
+    strips = figure.specification["vconcat"]
+    assert len(strips) == 2
+    seeds = strips[0]["layer"][2]["data"]["values"]
+    assert [point["from"] for point in seeds] == pytest.approx([1.5**9] * 3, rel=1e-5)
+
+
+def test_without_any_claim_tested_nothing_is_drawn(tmp_path):
+    results = make_results(tmp_path, tiny(seed=[0]))
+    assert figures(Database(tmp_path)) == []
+    write_claims(results)
+    assert set(claims_of(Database(tmp_path))["verdict"].to_pylist()) == {"not tested"}
+    assert figures(Database(tmp_path)) == []
+
+
+def test_the_entries_are_whole():
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS) == sum(map(len, TOPICS.values()))
+    assert {claim.note for claim in CLAIMS} == {NOTE_000, NOTE_001, NOTE_002, NOTE_003}
+    for claim in CLAIMS:
+        assert claim.statement.endswith(".")
+        assert claim.table in ("layers", "training", "training_runs")
+        assert (claim.of.table == "cells") == (claim.table == "layers")
+
+
+A_CLAIM = next(claim for claim in CLAIMS if claim.id == "xavier-keeps-tanh-alive")
+A_LOGARITHMIC = next(claim for claim in CLAIMS if claim.logarithmic)
+
+
+def test_the_interval_is_students():
+    values = [0.5, 0.7, 0.4, 0.55]
+    found = judge(A_CLAIM, values)
+    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert (found.value, found.low, found.high) == pytest.approx((np.mean(values), low, high))
+    logs = np.log(values)
+    ends = np.exp(stats.t.interval(0.95, 3, logs.mean(), stats.sem(logs)))
+    found = judge(A_LOGARITHMIC, values)
+    assert (found.value, found.low, found.high) == pytest.approx((np.exp(logs.mean()), *ends))
+
+
+def test_values_that_are_not_defined_do_not_count():
+    assert judge(A_CLAIM, [None, math.nan, math.inf, 0.5]).values == (0.5,)
+    assert judge(A_CLAIM, [None, math.nan]).verdict == "undecided"
+    assert judge(A_LOGARITHMIC, [0.0, 0.0]).value == 0
+    assert set(VERDICTS) == {"holds", "does not hold", "undecided", "not tested"}

@@ -1,0 +1,118 @@
+"""Figures of training: what they draw is what was recorded, and depth scales are those of theory."""
+
+import copy
+import itertools
+
+import pytest
+from samples import TINY, make_results
+
+from winit.findings import training_charts
+from winit.findings.database import Database
+from winit.findings.trainability import MULTIPLES
+from winit.network.activations import activation
+from winit.network.meanfield import fixed_point
+from winit.sweep.config import Config
+from winit.sweep.verdicts import TRAINING_VERDICTS
+
+GRID = {
+    "initializer": [f"mean_field(sigma_w={s}, sigma_b=0.05)" for s in (0.5, 1.0, 1.5, 2.0)],
+    "activation": "tanh",
+    "depth": [1, 2, 4],
+    "width": 8,
+    "learning_rate": 0.1,
+    "seed": [0, 1],
+}
+
+
+def trained(folder, *grids):
+    data = copy.deepcopy(TINY)
+    data["grids"][0] |= {"initializer": "zeros", "seed": 0, "depth": 1, "width": 4}
+    data["training"]["grids"] = list(grids)
+    return Database(make_results(folder, Config.checked(data, "test")).folder)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    more = GRID | {"initializer": ["zeros", "he_normal"], "activation": "relu", "learning_rate": [0.1, 1e3]}
+    alone = GRID | {"initializer": "lecun_normal", "width": 3}
+    return trained(tmp_path_factory.mktemp("training"), GRID, more, alone)
+
+
+@pytest.fixture(scope="module")
+def figures(database):
+    return {figure.name: figure for figure in training_charts.figures(database)}
+
+
+def test_there_are_figures_for_each_kind_of_runs_of_several_initializers(figures):
+    assert set(figures) == {
+        "training-verdicts",
+        "training-curves-digits-tanh",
+        "training-curves-digits-relu-learning_rate=0.1",
+        "training-curves-digits-relu-learning_rate=1000.0",
+        "trainability-digits-tanh",
+    }
+
+
+def values(chart):
+    return chart["data"]["values"]
+
+
+def test_the_overview_has_every_network_once_with_the_verdict_of_its_seeds(figures, database):
+    specification = figures["training-verdicts"].specification
+    rows = values(specification)
+    places = [(row["initializer"], row["problem"], row["network"]) for row in rows]
+    assert len(places) == len(set(places)) == 4 * 3 + 2 * 2 * 3 + 3
+    assert {row["verdict"] for row in rows} >= {"stays symmetric", "diverges", "stalls"}
+    assert set(training_charts.VERDICT_COLOURS) == set(TRAINING_VERDICTS)
+
+
+def test_curves_are_the_means_over_seeds(figures, database):
+    panels = figures["training-curves-digits-tanh"].specification["hconcat"]
+    assert [panel["vconcat"][0]["title"] for panel in panels] == [
+        "1 hidden layer",
+        "2 hidden layers",
+        "4 hidden layers",
+    ]
+    drawn = {(row["initializer"], row["step"]): row["loss"] for row in values(panels[1])}
+    expected = database.sql("""SELECT initializer, step, avg(loss) FROM training
+        WHERE depth = 2 AND layer = 3 AND width = '8' AND activation = 'tanh' GROUP BY ALL""").fetchall()
+    assert drawn == {(label, step): pytest.approx(loss) for label, step, loss in expected}
+
+
+def test_a_run_that_diverged_ends_where_it_did(figures):
+    panels = figures["training-curves-digits-relu-learning_rate=1000.0"].specification["hconcat"]
+    rows = values(panels[0])
+    last = {name: max(r["step"] for r in rows if r["initializer"] == name) for name in ("zeros", "he_normal")}
+    assert last["he_normal"] <= last["zeros"] == 12
+
+
+def test_fields_of_the_map_are_the_accuracies_and_cover_the_plane(figures, database):
+    plane, _ = figures["trainability-digits-tanh"].specification["layer"]
+    fields = values(plane)
+    assert len(fields) == 4 * 3
+    for row in fields:
+        ((accuracy,),) = database.sql(f"""SELECT avg(final_accuracy) FROM training_runs
+            WHERE initializer = '{row["initializer"]}' AND depth = {row["depth"]}""").fetchall()
+        assert row["accuracy"] == pytest.approx(accuracy)
+        assert row["left"] < row["sigma_w"] < row["right"]
+        assert row["bottom"] < row["depth"] < row["top"]
+    across = sorted({(row["left"], row["right"]) for row in fields})
+    assert all(here[1] == pytest.approx(there[0]) for here, there in itertools.pairwise(across))
+
+
+def test_lines_of_the_map_are_multiples_of_the_depth_scale_by_theory(figures):
+    plane, curves = figures["trainability-digits-tanh"].specification["layer"]
+    depths = [row["bottom"] for row in values(plane)] + [row["top"] for row in values(plane)]
+    low, high = min(depths) / 4, max(depths) * 4
+    found = values(curves)
+    assert {row["multiple"] for row in found} == {f"{k} ξ_c" for k in MULTIPLES}
+    for row in found:
+        xi = fixed_point(activation("tanh"), row["sigma_w"], 0.05).xi_c
+        times = int(row["multiple"].split()[0])
+        assert row["depth"] == pytest.approx(min(max(times * xi, low), high))
+
+
+def test_without_enough_scales_there_is_no_map(tmp_path):
+    few = GRID | {"initializer": ["lecun_normal", "he_normal", "zeros", "orthogonal"]}
+    names = [figure.name for figure in training_charts.figures(trained(tmp_path, few))]
+    assert names == ["training-verdicts", "training-curves-digits-tanh"]

@@ -1,0 +1,205 @@
+"""What a claim is: a statement of a note that can be measured, the networks and the query that decide it.
+
+A claim gives one value for each seed; it holds where the confidence interval of their mean lies within a
+band, and does not where it lies outside.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.special import stdtrit
+
+from winit.findings.database import quoted
+
+CONFIDENCE = 0.95
+VERDICTS = ("holds", "does not hold", "undecided", "not tested")
+"""``undecided``: the interval has the threshold in it, or there is nothing to compare; more seeds tell."""
+
+Setting = str | int | float
+Settings = dict[str, Setting | tuple[Setting, ...]]
+Label = str | tuple[str, ...]
+Table = Literal["layers", "training", "training_runs"]
+
+# A value is of one seed, and so is a comparison, all else about the cells being equal.
+_KEYS = {
+    "layers": "seed, batch, dtype, outputs",
+    "training": "seed, steps, batch, dtype",
+    "training_runs": "seed, steps, batch, dtype",
+}
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Cells, or training runs, by their settings; of a tuple of values each is meant."""
+
+    table: Literal["cells", "training_runs"]
+    settings: tuple[tuple[str, Setting | tuple[Setting, ...]], ...]
+
+    @property
+    def condition(self) -> str:
+        """In SQL."""
+        return " AND ".join(
+            f"{name} IN ({', '.join(map(quoted, value))})"
+            if isinstance(value, tuple)
+            else f"{name} = {quoted(value)}"
+            for name, value in self.settings
+        )
+
+    def each(self) -> list["Networks"]:
+        """The single networks that are meant."""
+        names = [name for name, _ in self.settings]
+        values = [value if isinstance(value, tuple) else (value,) for _, value in self.settings]
+        return [
+            Networks(self.table, tuple(zip(names, chosen, strict=True)))
+            for chosen in itertools.product(*values)
+        ]
+
+    def __str__(self) -> str:
+        return ", ".join(
+            str(value) if name in {"initializer", "activation"} else f"{name} {value}"
+            for name, value in self.settings
+        )
+
+
+def pushed(initializer: Label, activation: Label, **settings: Setting) -> Networks:
+    """Networks pushed through once: by default the notes' ten layers of 500 units under normal input."""
+    usual: Settings = {"depth": 10, "width": "500", "input": "normal", "bias_std": 0.0}
+    named: Settings = {"initializer": initializer, "activation": activation}
+    return Networks("cells", tuple({**named, **usual, **settings}.items()))
+
+
+def trained(initializer: Label, activation: Label, depth: int, **settings: Setting) -> Networks:
+    """Networks that were trained: by default 64 units a layer, on the digits."""
+    usual: Settings = {"width": "64", "learning_rate": 0.1, "data": "digits", "bias_std": 0.0}
+    named: Settings = {"initializer": initializer, "activation": activation, "depth": depth}
+    return Networks("training_runs", tuple({**named, **usual, **settings}.items()))
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where the value must lie, ends included."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return f"exactly {self.low:g}"
+        if self.low == -math.inf:
+            return f"at most {self.high:g}"
+        if self.high == math.inf:
+            return f"at least {self.low:g}"
+        return f"from {self.low:g} to {self.high:g}"
+
+
+def at_least(low: float) -> Band:
+    return Band(low=low)
+
+
+def at_most(high: float) -> Band:
+    return Band(high=high)
+
+
+def exactly(value: float) -> Band:
+    return Band(value, value)
+
+
+# Of the held-out digits, of which guessing gets a tenth.
+LEARNED, GUESSED = at_least(0.8), at_most(0.2)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement. To add one, write its entry in a module beside this one."""
+
+    id: str
+    statement: str
+    """In our words."""
+    note: str
+    """The file that it is in."""
+    of: Networks
+    table: Table
+    value: str
+    """SQL: from the rows of one seed to its value; of several networks, the worst of them or their mean."""
+    measures: str
+    """What the value is."""
+    holds: Band
+    rows: str = "true"
+    """SQL: which of its rows count."""
+    source: str = ""
+    """SQL: what the rows are read from, where that is more than the table."""
+    beside: Networks | None = None
+    """What ``of`` is compared with, seed by seed."""
+    compare: str = "ours / theirs"
+    """SQL: then, from the values of both to that of the claim."""
+    logarithmic: bool = False
+    """Whether the value goes over orders of magnitude: its mean is the geometric one."""
+    why: str = ""
+    """What is behind it, where that is not plain."""
+
+    @property
+    def networks(self) -> list[Networks]:
+        """All single networks that it needs."""
+        return [*self.of.each(), *(self.beside.each() if self.beside else ())]
+
+    @property
+    def query(self) -> str:
+        """SQL over the views of the results: one row for each seed, with its value."""
+        if self.beside is None:
+            return f"{self._values(self.of, 'seed', 'value')} ORDER BY seed"
+        keys = _KEYS[self.table]
+        return (
+            f"SELECT seed, {self.compare} AS value"
+            f" FROM ({self._values(self.of, keys, 'ours')})"
+            f" JOIN ({self._values(self.beside, keys, 'theirs')}) USING ({keys}) ORDER BY seed"
+        )
+
+    def _values(self, networks: Networks, chosen: str, name: str) -> str:
+        where = networks.condition if self.rows == "true" else f"{networks.condition} AND {self.rows}"
+        return (
+            f"SELECT {chosen}, {self.value} AS {name} FROM {self.source or self.table}"
+            f" WHERE {where} GROUP BY {_KEYS[self.table]}"
+        )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What came out. ``low`` and ``high`` are the ends of the confidence interval, None with one value."""
+
+    verdict: str
+    values: tuple[float, ...] = ()
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def judge(claim: Claim, values: Sequence[float | None]) -> Judgement:
+    """The verdict on measured values; those that are not defined do not count."""
+    known = tuple(value for value in values if value is not None and math.isfinite(value))
+    if not known:
+        return Judgement("undecided")
+    geometric = claim.logarithmic and min(known) > 0
+    scale = [math.log(value) for value in known] if geometric else list(known)
+    back = math.exp if geometric else float
+    mean = math.fsum(scale) / len(scale)
+    low = high = None
+    if len(scale) > 1:
+        spread = math.sqrt(math.fsum((value - mean) ** 2 for value in scale) / (len(scale) - 1))
+        half = float(stdtrit(len(scale) - 1, (1 + CONFIDENCE) / 2)) * spread / math.sqrt(len(scale))
+        low, high = back(mean - half), back(mean + half)
+    value = back(mean)
+    # Equal values are their own mean, whatever rounding says.
+    if min(known) == max(known):
+        value = known[0]
+        low = high = None if low is None else value
+    ends = (value, value) if low is None or high is None else (low, high)
+    if claim.holds.low <= ends[0] and ends[1] <= claim.holds.high:
+        verdict = "holds"
+    elif ends[1] < claim.holds.low or ends[0] > claim.holds.high:
+        verdict = "does not hold"
+    else:
+        verdict = "undecided"
+    return Judgement(verdict, known, value, low, high)

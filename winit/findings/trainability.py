@@ -1,0 +1,153 @@
+"""The trainability map: how well networks train over σ_w and depth, beside the depth scale that theory gives.
+
+Schoenholz et al. 2017: a network can be trained to about the depth to which signals reach through it, a few
+times ξ_c.
+"""
+
+import itertools
+import math
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from winit.findings.database import Database
+from winit.findings.drawing import AnyChart, Rows, chart_of, rows_of, tooltips
+from winit.network.activations import Activation, activation
+from winit.network.draws import Draws
+from winit.network.initializers import Layer, initializer
+from winit.network.meanfield import fixed_point
+from winit.network.sources import Sources
+
+MULTIPLES = {1: "#000000", 3: "#D55E00", 6: "#CC79A7"}
+"""Of ξ_c, drawn over the map, and their colours; Schoenholz et al. find networks trainable to about 6 ξ_c."""
+# A map needs so many σ_w and depths; the curves of ξ_c have so many points.
+_LEAST_ACROSS, _LEAST_UP, _CURVE_POINTS = 4, 3, 40
+
+Ends = tuple[float, float]
+
+
+def trainability_map(database: Database, shared: dict[str, Any], where: str) -> AnyChart | None:
+    """Depth × σ_w, of the runs ``where`` that have the σ_b of most; None where they are too few for a map.
+
+    ``shared`` has the settings that the runs share.
+    """
+    phi = activation(shared["activation"], database.sources)
+    runs = rows_of(
+        database,
+        f"""SELECT initializer, depth, avg(final_accuracy) AS accuracy, avg(final_loss) AS loss,
+                mode(verdict ORDER BY verdict) AS verdict
+            FROM training_runs WHERE {where} AND status = 'ok' AND depth > 0
+            GROUP BY ALL ORDER BY ALL""",
+    )
+    labels = sorted({row["initializer"] for row in runs})
+    scales = {label: _scales(label, phi, shared, database.sources) for label in labels}
+    biases = [scale[1] for scale in scales.values() if scale]
+    if not biases:
+        return None
+    sigma_b = max(sorted(set(biases)), key=biases.count)
+    points = [
+        row | {"sigma_w": scale[0]}
+        for row in runs
+        if (scale := scales[row["initializer"]]) and scale[1] == sigma_b
+    ]
+    across, up = (sorted({row[name] for row in points}) for name in ("sigma_w", "depth"))
+    if len(across) < _LEAST_ACROSS or len(up) < _LEAST_UP:
+        return None
+    columns = dict(zip(across, _fields(across), strict=True))
+    lines = [tuple(map(math.exp, ends)) for ends in _fields([math.log(depth) for depth in up])]
+    rows = dict(zip(up, lines, strict=True))
+    for row in points:
+        row["left"], row["right"] = columns[row["sigma_w"]]
+        row["bottom"], row["top"] = rows[row["depth"]]
+    ends_x = (columns[across[0]][0], columns[across[-1]][1])
+    ends_y = (rows[up[0]][0], rows[up[-1]][1])
+    curves = _depth_scales(phi, sigma_b, ends_x, ends_y)
+    return (
+        alt.layer(_plane(points, across, up, ends_x, ends_y), _curves(curves, sigma_b))
+        .resolve_scale(stroke="independent")
+        .properties(width=420, height=280)
+    )
+
+
+def _plane(points: Rows, across: list[float], up: list[int], ends_x: Ends, ends_y: Ends) -> AnyChart:
+    """The fields, by held-out accuracy."""
+    return (
+        chart_of(points)
+        .mark_rect(stroke="white", strokeWidth=1)
+        .encode(
+            x=alt.X(
+                "left:Q",
+                title="σ_w",
+                scale=alt.Scale(domain=ends_x, nice=False),
+                axis=alt.Axis(values=across, format=".4~g"),
+            ),
+            x2=alt.X2("right:Q"),
+            y=alt.Y(
+                "bottom:Q",
+                title="hidden layers",
+                scale=alt.Scale(type="log", domain=ends_y, nice=False),
+                axis=alt.Axis(values=up, format="~g"),
+            ),
+            y2=alt.Y2("top:Q"),
+            color=alt.Color(
+                "accuracy:Q", scale=alt.Scale(domain=[0, 1], scheme="viridis"), title="held-out accuracy"
+            ),
+            tooltip=[
+                *tooltips("initializer:N", "depth:Q", "verdict:N"),
+                alt.Tooltip("accuracy:Q", format=".3f"),
+                alt.Tooltip("loss:Q", format=".3g"),
+            ],
+        )
+    )
+
+
+def _curves(curves: Rows, sigma_b: float) -> AnyChart:
+    """The multiples of ξ_c."""
+    scale = alt.Scale(domain=[f"{k} ξ_c" for k in MULTIPLES], range=list(MULTIPLES.values()))
+    legend = alt.Legend(symbolType="stroke", symbolStrokeWidth=3)
+    return (
+        chart_of(curves)
+        .mark_line(clip=True, strokeWidth=2.5)
+        .encode(
+            x=alt.X("sigma_w:Q"),
+            y=alt.Y("depth:Q"),
+            stroke=alt.Stroke("multiple:N", title=f"theory, σ_b = {sigma_b:g}", scale=scale, legend=legend),
+        )
+    )
+
+
+def _scales(label: str, phi: Activation, shared: dict[str, Any], sources: Sources) -> Ends | None:
+    """σ_w and σ_b of an inner layer; None where its weights are not i.i.d. with mean 0."""
+    found = initializer(label, sources)
+    if "-" in shared["width"] or not found.is_iid_with(phi):
+        return None
+    n = int(shared["width"])
+    laws = found.laws(Layer(n, n, 2, 3, phi, Draws(0), np.dtype(np.float64)))
+    if laws is None or laws[0].mean or not laws[0].std:
+        return None
+    # Rounded, so that one σ_w by two ways is one.
+    return float(f"{math.sqrt(n) * laws[0].std:.6g}"), laws[1].std if laws[1] else shared["bias_std"]
+
+
+def _fields(middles: list[float]) -> list[Ends]:
+    """The ends of neighbouring fields around these middles."""
+    between = [sum(pair) / 2 for pair in itertools.pairwise(middles)]
+    first, last = 2 * middles[0] - between[0], 2 * middles[-1] - between[-1]
+    return list(itertools.pairwise([first, *between, last]))
+
+
+def _depth_scales(phi: Activation, sigma_b: float, ends_x: Ends, ends_y: Ends) -> Rows:
+    """ξ_c over σ_w by theory, times each of the multiples, brought near where it is far beyond the map."""
+    across = np.linspace(*ends_x, _CURVE_POINTS).tolist()
+    found = [(sigma_w, fixed_point(phi, sigma_w, sigma_b).xi_c) for sigma_w in across if sigma_w > 0]
+    return [
+        {
+            "multiple": f"{k} ξ_c",
+            "sigma_w": sigma_w,
+            "depth": min(max(k * xi, ends_y[0] / 4), ends_y[1] * 4),
+        }
+        for k in MULTIPLES
+        for sigma_w, xi in found
+        if xi
+    ]

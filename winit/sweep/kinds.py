@@ -1,0 +1,69 @@
+"""The two kinds of cells that a sweep computes: networks pushed through, and networks trained.
+
+To the plan, the store and the engine both are cells with an id; what differs stands here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from winit.network.cells import KERNEL_VERSION, Cell, Probe
+from winit.network.kernel import measure
+from winit.network.sources import Sources, of_labels
+from winit.network.training import TRAINING_VERSION, Run, Task, train
+from winit.sweep.plan import sources_in
+from winit.sweep.rows import layer_rows, training_rows
+from winit.sweep.schema import CELL_KEYS, LAYERS, TRAINED_KEYS, TRAINING
+
+AnyCell = Cell | Run
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of cells."""
+
+    work: str
+    """What computing them is called, and what they are called, where people look on."""
+    unit: str
+    version: str
+    """Of the numerics; part of every id."""
+    cell: Callable[[dict[str, Any], Sources], AnyCell]
+    """From a row of the plan, and the sources of the user's own functions in it, to a cell."""
+    compute: Callable[[Any], Any]
+    """From cells to what they came to, as they finish."""
+    rows: Callable[[Any], pa.Table]
+    """From what cells came to, to their rows."""
+    schema: pa.Schema
+    """Of the rows."""
+
+
+def _cell(row: dict[str, Any], sources: Sources) -> Cell:
+    probe = Probe(**{name: row[name] for name in Probe.__dataclass_fields__})
+    return Cell(**{key: row[key] for key in CELL_KEYS}, probe=probe, sources=sources)
+
+
+def _run(row: dict[str, Any], sources: Sources) -> Run:
+    task = Task(**{name: row[name] for name in Task.__dataclass_fields__})
+    return Run(**{key: row[key] for key in TRAINED_KEYS}, task=task, sources=sources)
+
+
+KINDS: dict[type[AnyCell], Kind] = {
+    Cell: Kind("sweep", "cells", KERNEL_VERSION, _cell, measure, layer_rows, LAYERS),
+    Run: Kind("train", "runs", TRAINING_VERSION, _run, train, training_rows, TRAINING),
+}
+
+
+def kind_of(plan: pa.Table) -> Kind:
+    """The kind of the cells in a plan."""
+    return KINDS[Run if "learning_rate" in plan.schema.names else Cell]
+
+
+def cells_of(rows: pa.Table) -> list[AnyCell]:
+    """The rows of a plan as cells."""
+    kind, sources = kind_of(rows), sources_in(rows)
+    return [
+        kind.cell(row, of_labels([row["initializer"], row["activation"]], sources) if sources else ())
+        for row in rows.to_pylist()
+    ]

@@ -1,0 +1,81 @@
+"""What can be wrong with a config, in the words of this program: where, what was found, what is allowed."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pydantic_core import ErrorDetails
+
+from winit.errors import WinitError
+from winit.network.labels import suggestion
+
+Location = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where (``grids[0].depth[2]``), and what, with the mend."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(WinitError):
+    """All that is wrong with a config."""
+
+    exit_code = 2
+
+    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__(source, self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        head = f"{self.source}: {count} problem{'s' if count > 1 else ''}, nothing was started"
+        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
+
+
+_MESSAGES = {
+    "missing": "is missing",
+    "too_short": "is empty; give at least one value",
+    "string_too_short": "is empty",
+    "greater_than_equal": "{found} is too small; it must be at least {ge}",
+    "greater_than": "{found} is too small; it must be above {gt}",
+    "less_than_equal": "{found} is too large; it must be at most {le}",
+    "less_than": "{found} is too large; it must be below {lt}",
+    "int_parsing_size": "{found} is too large",
+    "int_parsing": "{found} is not a whole number",
+    "int_type": "{found} is not a whole number",
+    "int_from_float": "{found} is not a whole number",
+    "float_parsing": "{found} is not a number",
+    "float_type": "{found} is not a number",
+    "finite_number": "{found} is not a finite number",
+    "bool_parsing": "{found} is not true or false",
+    "bool_type": "{found} is not true or false",
+    "string_type": "{found} is not text",
+    "list_type": "{found} is not a list",
+    "model_type": "{found} is not a mapping",
+    "dict_type": "{found} is not a mapping",
+}
+
+
+def problem_of(details: ErrorDetails, keys_at: Callable[[Location], list[str]]) -> Problem:
+    """A pydantic error in the words of this program. ``keys_at`` has the keys allowed at a place."""
+    kind, found, context = details["type"], details["input"], details.get("ctx", {})
+    path = ""
+    for step in details["loc"]:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    if kind == "extra_forbidden":
+        known = keys_at(details["loc"])
+        hint = suggestion(str(details["loc"][-1]), known)
+        return Problem(path, f"unknown key{hint} (allowed: {', '.join(known)})")
+    if kind == "literal_error":
+        choices = context["expected"].replace("'", "").replace(" or ", ", ")
+        hint = suggestion(str(found), choices.split(", "))
+        return Problem(path, f"{found!r} is not allowed{hint} (allowed: {choices})")
+    if kind in _MESSAGES:
+        return Problem(path, _MESSAGES[kind].format(found=repr(found), **context))
+    return Problem(path, details["msg"].removeprefix("Value error, "))
