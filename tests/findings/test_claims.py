@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ from samples import make_results, tiny
 from scipy import stats
 
 from winit.findings.claims import CLAIMS, TOPICS, VERDICTS, Band, judge
+from winit.findings.claims import claim as claim_module
 from winit.findings.claims.evidence import figures
 from winit.findings.claims.notes import NOTE_000, NOTE_001, NOTE_002, NOTE_003
 from winit.findings.claims.tested import claims_of, put, write_claims
@@ -279,6 +281,14 @@ def test_the_entries_are_whole():
         assert claim.statement.endswith(".")
         assert claim.table in ("layers", "training", "training_runs")
         assert (claim.of.table == "cells") == (claim.table == "layers")
+
+
+def test_the_claim_of_the_docs_can_be_decided(pytestconfig):
+    page = (pytestconfig.rootpath / "docs/claims.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    claim = eval(block, vars(claim_module) | {"NOTE_000": NOTE_000})  # noqa: S307 - our own page
+    for target, verdict in ((1.0, "holds"), (3.0, "does not hold")):
+        assert put(claim, MadeUp(claim, [target]))[0].verdict == verdict
 
 
 A_CLAIM = next(claim for claim in CLAIMS if claim.id == "xavier-keeps-tanh-alive")

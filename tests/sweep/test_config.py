@@ -182,6 +182,13 @@ def test_the_grid_of_the_readme_is_a_config(pytestconfig):
     assert Config.checked(yaml.safe_load(block), "README").grids[0].width == ["256", "1024-64"]
 
 
+def test_the_training_grid_of_the_docs_is_accepted(pytestconfig):
+    page = (pytestconfig.rootpath / "docs/training.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (grid,) = Config.checked(TINY | yaml.safe_load(block), "docs").training.grids
+    assert (grid.depth, grid.task.steps) == ([0, 1, 10], 200)
+
+
 def test_the_default_config_is_the_experiment_of_the_notes(pytestconfig):
     config = Config.read(pytestconfig.rootpath / "config/default.yaml")
     grid, pixels, chain = config.grids
