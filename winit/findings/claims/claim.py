@@ -1,7 +1,7 @@
 """What a claim is: a statement of a note that can be measured, the networks and the query that decide it.
 
 A claim gives one value for each seed; it holds where the confidence interval of their mean lies within a
-band, and does not where it lies outside.
+band, and does not where it lies outside. One that speaks of every case, holds where all values are within.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from winit.findings.database import quoted
 
 CONFIDENCE = 0.95
 VERDICTS = ("holds", "does not hold", "undecided", "not tested")
-"""``undecided``: the interval has the threshold in it, or there is nothing to compare; more seeds tell."""
+"""``undecided``: the interval has the threshold in it, a value is not defined, or there is but one seed."""
 
 Setting = str | int | float
 Settings = dict[str, Setting | tuple[Setting, ...]]
@@ -107,6 +107,8 @@ def exactly(value: float) -> Band:
     return Band(value, value)
 
 
+# The settings of the runs on the spiral.
+SPIRAL: dict[str, Setting] = {"data": "spiral", "learning_rate": 0.5}
 # Of the held-out digits, of which guessing gets a tenth.
 LEARNED, GUESSED = at_least(0.8), at_most(0.2)
 
@@ -135,6 +137,8 @@ class Claim:
     """What ``of`` is compared with, seed by seed."""
     compare: str = "ours / theirs"
     """SQL: then, from the values of both to that of the claim."""
+    universal: bool = False
+    """Whether it speaks of every case, so that one value outside refutes it."""
     logarithmic: bool = False
     """Whether the value goes over orders of magnitude: its mean is the geometric one."""
     why: str = ""
@@ -167,7 +171,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What came out. ``low`` and ``high`` are the ends of the confidence interval, None with one value."""
+    """What came out. ``low`` and ``high`` are the ends of the confidence interval, None without one."""
 
     verdict: str
     values: tuple[float, ...] = ()
@@ -177,29 +181,31 @@ class Judgement:
 
 
 def judge(claim: Claim, values: Sequence[float | None]) -> Judgement:
-    """The verdict on measured values; those that are not defined do not count."""
+    """The verdict on measured values. None or not finite is a value that is not defined."""
     known = tuple(value for value in values if value is not None and math.isfinite(value))
-    if not known:
-        return Judgement("undecided")
-    geometric = claim.logarithmic and min(known) > 0
+    # Of zero there is no logarithm; where all are zero, so is their mean.
+    geometric = claim.logarithmic and max(known, default=0) > 0
+    if not known or (geometric and min(known) <= 0):
+        return Judgement("undecided", known)
     scale = [math.log(value) for value in known] if geometric else list(known)
     back = math.exp if geometric else float
-    mean = math.fsum(scale) / len(scale)
-    low = high = None
-    if len(scale) > 1:
-        spread = math.sqrt(math.fsum((value - mean) ** 2 for value in scale) / (len(scale) - 1))
-        half = float(stdtrit(len(scale) - 1, (1 + CONFIDENCE) / 2)) * spread / math.sqrt(len(scale))
-        low, high = back(mean - half), back(mean + half)
-    value = back(mean)
     # Equal values are their own mean, whatever rounding says.
-    if min(known) == max(known):
-        value = known[0]
-        low = high = None if low is None else value
-    ends = (value, value) if low is None or high is None else (low, high)
-    if claim.holds.low <= ends[0] and ends[1] <= claim.holds.high:
-        verdict = "holds"
-    elif ends[1] < claim.holds.low or ends[0] > claim.holds.high:
-        verdict = "does not hold"
-    else:
-        verdict = "undecided"
-    return Judgement(verdict, known, value, low, high)
+    same = min(known) == max(known)
+    mean = math.fsum(scale) / len(scale)
+    value = known[0] if same else back(mean)
+    if len(values) < 2 or len(known) < len(values):
+        return Judgement("undecided", known, value)
+    spread = math.sqrt(math.fsum((at - mean) ** 2 for at in scale) / (len(scale) - 1))
+    half = float(stdtrit(len(scale) - 1, (1 + CONFIDENCE) / 2)) * spread / math.sqrt(len(scale))
+    low, high = (value, value) if same else (back(mean - half), back(mean + half))
+    return Judgement(_verdict(claim, known, low, high), known, value, low, high)
+
+
+def _verdict(claim: Claim, values: Sequence[float], low: float, high: float) -> str:
+    band = claim.holds
+    if claim.universal:
+        within = band.low <= min(values) and max(values) <= band.high
+        return "holds" if within else "does not hold"
+    if band.low <= low and high <= band.high:
+        return "holds"
+    return "does not hold" if high < band.low or low > band.high else "undecided"

@@ -16,8 +16,8 @@ Row = dict[str, Any]
 
 _INTRODUCTION = (
     "{count} claims: {found}. Measured is the mean over seeds with its {confidence:.0%} confidence interval;"
-    " a claim is decided where all of the interval is on one side of the threshold. The queries are in"
-    " `claims.parquet`."
+    " a claim is decided where all of the interval is on one side of the threshold, one that speaks of every"
+    " case where all seeds are. The queries are in `claims.parquet`."
 )
 
 
