@@ -144,25 +144,29 @@ CONNECTION = duckdb.connect(config={"threads": 1})  # one for all: to connect ta
 class MadeUp:
     """Results in which each network of a claim has one cell for each seed, with made-up values."""
 
-    def __init__(self, claim, targets, *, without=None):
+    def __init__(self, claim, targets, *, without=None, and_also=({}, [])):
         tables = {"layers": [], "cells": [], "training": [], "training_runs": []}
         ours = [network for network in claim.of.each() if network != without]
         theirs = [network for network in (claim.beside.each() if claim.beside else []) if network != without]
         for number, network in enumerate([*ours, *theirs]):
-            for seed, target in enumerate(targets):
+            other_settings, other_targets = and_also
+            wanted_of_all = [({}, target) for target in targets]
+            wanted_of_all += [(other_settings, target) for target in other_targets]
+            for seed, (settings, target) in enumerate(wanted_of_all):
                 wanted = target
                 if claim.beside:
                     other = 0.5 if "-" in claim.compare else 1.0
                     wanted = other if network in theirs else target + (other if "-" in claim.compare else 0.0)
                 cell = dict(network.settings) | {"cell_id": f"{number}-{seed}", "seed": seed, "status": "ok"}
                 cell = {"batch": 1000, "outputs": 10, "dtype": "float32", "steps": 7} | cell
+                cell |= settings
                 made = NEUTRAL | cell
                 of_layers = columns_of(claim, wanted)
                 start = of_layers.pop("at the start", None)
                 whole = {name: values[0] for name, values in of_layers.items()}
                 rows = [
                     made
-                    | {"layer": layer, "fan_in": FAN_IN[layer], "step": 7, "depth": cell["depth"]}
+                    | {"layer": layer, "fan_in": FAN_IN[layer], "step": cell["steps"], "depth": cell["depth"]}
                     | {name: values[layer] for name, values in of_layers.items()}
                     for layer in LAYERS
                 ]
@@ -207,6 +211,17 @@ def test_every_claim_comes_out_in_every_way(claim):
         if "h_histogram" not in claim.value:
             assert sorted(judged.values) == pytest.approx(sorted(targets))
         assert (judged.low is None) == (len(targets) == 1)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_values_of_other_settings_are_not_taken_for_seeds(claim):
+    inside, outside = inside_and_outside(claim.holds)
+    inside, outside = (0.0, 1.5) if "h_histogram" in claim.value else (inside, outside)
+    fewer = {"batch": 2000, "steps": 9, "cell_id": "other"}
+    if ("batch", 1000) in claim.of.settings:
+        fewer = {"dtype": "float64", "cell_id": "other"}
+    judged, _ = put(claim, MadeUp(claim, [inside] * 3, and_also=(fewer, [outside] * 2)))
+    assert (judged.verdict, len(judged.values)) == ("holds", 3)
 
 
 def test_every_recipe_is_used():

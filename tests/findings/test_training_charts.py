@@ -73,7 +73,7 @@ def test_curves_are_the_means_over_seeds(figures, database):
         "2 hidden layers",
         "4 hidden layers",
     ]
-    drawn = {(row["initializer"], row["step"]): row["loss"] for row in values(panels[1])}
+    drawn = {(row["initializer"], row["step"]): row["loss"] for row in values(panels[1]["vconcat"][0])}
     expected = database.sql("""SELECT initializer, step, avg(loss) FROM training
         WHERE depth = 2 AND layer = 3 AND width = '8' AND activation = 'tanh' GROUP BY ALL""").fetchall()
     assert drawn == {(label, step): pytest.approx(loss) for label, step, loss in expected}
@@ -81,7 +81,7 @@ def test_curves_are_the_means_over_seeds(figures, database):
 
 def test_a_run_that_diverged_ends_where_it_did(figures):
     panels = figures["training-curves-digits-relu-learning_rate=1000.0"].specification["hconcat"]
-    rows = values(panels[0])
+    rows = values(panels[0]["vconcat"][0])
     last = {name: max(r["step"] for r in rows if r["initializer"] == name) for name in ("zeros", "he_normal")}
     assert last["he_normal"] <= last["zeros"] == 12
 
@@ -92,7 +92,7 @@ def test_fields_of_the_map_are_the_accuracies_and_cover_the_plane(figures, datab
     assert len(fields) == 4 * 3
     for row in fields:
         ((accuracy,),) = database.sql(f"""SELECT avg(final_accuracy) FROM training_runs
-            WHERE initializer = '{row["initializer"]}' AND depth = {row["depth"]}""").fetchall()
+            WHERE initializer = '{row["initializers"]}' AND depth = {row["depth"]}""").fetchall()
         assert row["accuracy"] == pytest.approx(accuracy)
         assert row["left"] < row["sigma_w"] < row["right"]
         assert row["bottom"] < row["depth"] < row["top"]
@@ -110,6 +110,50 @@ def test_lines_of_the_map_are_multiples_of_the_depth_scale_by_theory(figures):
         xi = fixed_point(activation("tanh"), row["sigma_w"], 0.05).xi_c
         times = int(row["multiple"].split()[0])
         assert row["depth"] == pytest.approx(min(max(times * xi, low), high))
+
+
+def test_runs_of_other_tasks_have_fields_of_their_own(tmp_path):
+    grid = GRID | {"initializer": ["zeros", "he_normal"], "depth": 1, "seed": 0}
+    database = trained(tmp_path, grid, grid | {"task": {"steps": 3, "batch": 16}})
+    (figure,) = [f for f in training_charts.figures(database) if f.name == "training-verdicts"]
+    networks = {row["network"] for row in values(figure.specification)}
+    assert networks == {"1 × 8, η 0.1, steps=12, batch=32", "1 × 8, η 0.1, steps=3, batch=16"}
+
+
+def test_initializers_of_one_scale_share_a_field_of_the_map(tmp_path):
+    grid = GRID | {"initializer": [*GRID["initializer"], "lecun_uniform"], "seed": 0}
+    figures = training_charts.figures(trained(tmp_path, grid, GRID | {"seed": 0}))
+    # lecun_uniform has σ_w = 1 too, but no biases: it is of another map.
+    (figure,) = [f for f in figures if f.name.startswith("trainability")]
+    assert len(values(figure.specification["layer"][0])) == 4 * 3
+    scales = [f"mean_field(sigma_w={s}, sigma_b=0.0)" for s in (0.5, 1.5, 2.0)]
+    grid |= {"initializer": ["lecun_uniform", "lecun_normal", *scales]}
+    (figure,) = [
+        f for f in training_charts.figures(trained(tmp_path, grid)) if f.name.startswith("trainability")
+    ]
+    fields = values(figure.specification["layer"][0])
+    assert len(fields) == 4 * 3
+    shared = {row["initializers"] for row in fields if row["sigma_w"] == 1}
+    assert shared == {"lecun_normal, lecun_uniform"}
+
+
+def test_curves_survive_a_loss_of_exactly_zero_and_runs_that_all_diverge_at_once(tmp_path):
+    grid = GRID | {"initializer": ["zeros", "lecun_normal"], "depth": 0, "learning_rate": 1e5, "seed": 0}
+    database = trained(
+        tmp_path / "zero", grid | {"task": {"data": "integer_digits", "steps": 2000, "batch": 64}}
+    )
+    assert database.sql("SELECT min(loss) FROM training").fetchall() == [(0.0,)]
+    figures = {f.name: f.specification for f in training_charts.figures(database)}
+    losses, accuracies = figures["training-curves-integer_digits-tanh"]["hconcat"][0]["vconcat"]
+    assert len(values(losses)) < len(values(accuracies))
+    wild = {"initializer": ["normal(std=3e38)", "normal(std=2e38)"], "activation": "relu", "depth": 1}
+    names = [f.name for f in training_charts.figures(trained(tmp_path / "wild", GRID | wild))]
+    assert names == ["training-verdicts"]
+
+
+def test_a_single_initializer_is_drawn_where_there_is_no_other(tmp_path):
+    names = [f.name for f in training_charts.figures(trained(tmp_path, GRID | {"initializer": "he_normal"}))]
+    assert names == ["training-verdicts", "training-curves-digits-tanh"]
 
 
 def test_without_enough_scales_there_is_no_map(tmp_path):

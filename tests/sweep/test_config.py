@@ -247,7 +247,7 @@ def test_training_settings_are_inherited_and_overridden():
     assert list(problems(TINY | {"training": 3})) == ["training"]
     grids = [RUN | {"seed": {"count": 99}}]
     many = problems(TINY | {"sweep": {"max_cells": 96}, "training": {"grids": grids}})
-    assert "the training grids have 1,584 cells" in many[""]
+    assert "the training grids have 1,584 runs" in many[""]
 
 
 def test_the_canonical_config_with_training_is_a_config():

@@ -155,7 +155,9 @@ def test_without_training_grids_there_are_no_runs(section):
     assert cells_of(plan) == []
 
 
-@pytest.mark.parametrize(("batch", "width", "depth"), [(64, "256", 4), (5000, "64", 3), (16, "300-20", 3)])
+@pytest.mark.parametrize(
+    ("batch", "width", "depth"), [(64, "256", 4), (5000, "64", 3), (16, "300-20", 3), (8, "32", 100)]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_memory_of_a_run_is_predicted(batch, width, depth, dtype):
     run = Run("he_normal", "gelu", depth, width, 0.1, 0, Task(steps=2, batch=batch, dtype=dtype))

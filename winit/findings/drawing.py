@@ -98,8 +98,8 @@ def tooltips(*fields: str) -> list[alt.Tooltip]:
 
 
 def log_axis(rows: Rows, name: str, title: str) -> alt.Y:
-    """A logarithmic axis."""
-    exponents = [math.log10(row[name]) for row in rows] or [0.0]
+    """A logarithmic axis over the values that have a place on it."""
+    exponents = [math.log10(row[name]) for row in rows if row[name] > 0] or [0.0]
     powers = powers_of_ten(math.floor(min(exponents)), math.ceil(max(exponents)))
     axis = alt.Axis(format="~e", values=powers)
     return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(type="log"), axis=axis)

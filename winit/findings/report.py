@@ -42,7 +42,10 @@ def write_report(results: Results) -> None:
         "training": training_charts.figures(database),
         "evidence": evidence.figures(database),
     }
-    tested = claims_of(database)
+    # As they were last put to the results: what the evidence shows.
+    tested = (
+        database.sql("FROM claims").to_arrow_table() if "claims" in database.views else claims_of(database)
+    )
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,

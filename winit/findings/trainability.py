@@ -35,7 +35,7 @@ def trainability_map(database: Database, shared: dict[str, Any], where: str) -> 
     phi = activation(shared["activation"], database.sources)
     runs = rows_of(
         database,
-        f"""SELECT initializer, depth, avg(final_accuracy) AS accuracy, avg(final_loss) AS loss,
+        f"""SELECT initializer, depth, avg(final_accuracy) AS accuracy,
                 mode(verdict ORDER BY verdict) AS verdict
             FROM training_runs WHERE {where} AND status = 'ok' AND depth > 0
             GROUP BY ALL ORDER BY ALL""",
@@ -46,11 +46,13 @@ def trainability_map(database: Database, shared: dict[str, Any], where: str) -> 
     if not biases:
         return None
     sigma_b = max(sorted(set(biases)), key=biases.count)
-    points = [
-        row | {"sigma_w": scale[0]}
-        for row in runs
-        if (scale := scales[row["initializer"]]) and scale[1] == sigma_b
-    ]
+    points = _by_place(
+        [
+            row | {"sigma_w": scale[0]}
+            for row in runs
+            if (scale := scales[row["initializer"]]) and scale[1] == sigma_b
+        ]
+    )
     across, up = (sorted({row[name] for row in points}) for name in ("sigma_w", "depth"))
     if len(across) < _LEAST_ACROSS or len(up) < _LEAST_UP:
         return None
@@ -68,6 +70,23 @@ def trainability_map(database: Database, shared: dict[str, Any], where: str) -> 
         .resolve_scale(stroke="independent")
         .properties(width=420, height=280)
     )
+
+
+def _by_place(rows: Rows) -> Rows:
+    """One row for each σ_w and depth: the mean of the initializers that meet there."""
+    places: dict[tuple[float, int], Rows] = {}
+    for row in rows:
+        places.setdefault((row["sigma_w"], row["depth"]), []).append(row)
+    return [
+        {
+            "sigma_w": sigma_w,
+            "depth": depth,
+            "accuracy": sum(row["accuracy"] for row in there) / len(there),
+            "initializers": ", ".join(row["initializer"] for row in there),
+            "verdicts": ", ".join(dict.fromkeys(row["verdict"] for row in there)),
+        }
+        for (sigma_w, depth), there in places.items()
+    ]
 
 
 def _plane(points: Rows, across: list[float], up: list[int], ends_x: Ends, ends_y: Ends) -> AnyChart:
@@ -94,9 +113,8 @@ def _plane(points: Rows, across: list[float], up: list[int], ends_x: Ends, ends_
                 "accuracy:Q", scale=alt.Scale(domain=[0, 1], scheme="viridis"), title="held-out accuracy"
             ),
             tooltip=[
-                *tooltips("initializer:N", "depth:Q", "verdict:N"),
+                *tooltips("initializers:N", "depth:Q", "verdicts:N"),
                 alt.Tooltip("accuracy:Q", format=".3f"),
-                alt.Tooltip("loss:Q", format=".3g"),
             ],
         )
     )
@@ -104,7 +122,9 @@ def _plane(points: Rows, across: list[float], up: list[int], ends_x: Ends, ends_
 
 def _curves(curves: Rows, sigma_b: float) -> AnyChart:
     """The multiples of ξ_c."""
-    scale = alt.Scale(domain=[f"{k} ξ_c" for k in MULTIPLES], range=list(MULTIPLES.values()))
+    drawn = {row["multiple"] for row in curves}
+    colours = {f"{k} ξ_c": colour for k, colour in MULTIPLES.items() if f"{k} ξ_c" in drawn}
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     legend = alt.Legend(symbolType="stroke", symbolStrokeWidth=3)
     return (
         chart_of(curves)

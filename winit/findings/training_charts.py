@@ -32,15 +32,21 @@ _SHARED = ("data", "activation", "width", "learning_rate", *(key for key in TASK
 
 def figures(database: Database) -> list[Figure]:
     """What became of all networks; then every chart for each kind of runs of several initializers."""
-    if "training_runs" not in database.views or not rows_of(database, "FROM training_runs LIMIT 1"):
+    if "training_runs" not in database.views:
         return []
-    overview = Figure(_VERDICTS.name, _VERDICTS.title, _VERDICTS.caption, drawn(_VERDICTS.draw, database))
     keys = ", ".join(_SHARED)
-    kinds = rows_of(
+    found = rows_of(
         database,
-        f"""SELECT {keys} FROM training_runs WHERE status = 'ok' GROUP BY {keys}
-            HAVING count(DISTINCT initializer) > 1 ORDER BY {keys}""",
+        f"""SELECT {keys}, count(DISTINCT initializer) > 1 AS several FROM training_runs
+            WHERE status = 'ok' GROUP BY {keys} ORDER BY {keys}""",
     )
+    if not found:
+        return []
+    # As with what is pushed through: a single initializer is drawn where there is nothing to compare.
+    kinds = [row for row in found if row["several"]] or found
+    for kind in kinds:
+        del kind["several"]
+    overview = Figure(_VERDICTS.name, _VERDICTS.title, _VERDICTS.caption, drawn(_VERDICTS.draw, database))
     made = [overview]
     for kind in kinds:
         where = " AND ".join(f"{name} = {quoted(value)}" for name, value in kind.items())
@@ -66,12 +72,16 @@ def _verdicts(database: Database) -> AnyChart:
         f"""SELECT initializer, data, activation, depth, width, learning_rate,
                 mode(verdict ORDER BY verdict) AS verdict, count(*) AS runs,
                 avg(final_accuracy) AS accuracy, {", ".join(TASK_KEYS[1:])}
-            FROM training_runs WHERE verdict IS NOT NULL GROUP BY ALL
+            FROM training_runs WHERE status = 'ok' GROUP BY ALL
             ORDER BY depth, width, learning_rate, initializer, activation, data""",
     )
+    varying = [key for key in TASK_KEYS if key not in {"data", "outputs"} and len({r[key] for r in rows}) > 1]
     for row in rows:
         row["problem"] = f"{row['data']}, {row['activation']}"
-        row["network"] = f"{row['depth']} × {row['width']}, η {row['learning_rate']:g}"
+        settings = settings_of((key, row[key]) for key in varying)
+        row["network"] = ", ".join(
+            [f"{row['depth']} × {row['width']}, η {row['learning_rate']:g}", *settings]
+        )
     present = [verdict for verdict in TRAINING_VERDICTS if any(row["verdict"] == verdict for row in rows)]
     return (
         chart_of(rows)
@@ -98,13 +108,15 @@ def _verdicts(database: Database) -> AnyChart:
     )
 
 
-def _curves(database: Database, _: dict[str, Any], where: str) -> AnyChart:
+def _curves(database: Database, _: dict[str, Any], where: str) -> AnyChart | None:
     rows = rows_of(
         database,
         f"""SELECT initializer, depth, step, avg(loss) AS loss, avg(accuracy) AS accuracy, count(*) AS runs
             FROM training WHERE {where} AND layer = depth + 1 AND loss IS NOT NULL
             GROUP BY ALL ORDER BY ALL""",
     )
+    if not rows:
+        return None
     initializers = sorted({row["initializer"] for row in rows})
     colour = alt.Color(
         "initializer:N",
@@ -122,9 +134,13 @@ def _curves(database: Database, _: dict[str, Any], where: str) -> AnyChart:
     panels = []
     for depth in sorted({row["depth"] for row in rows}):
         of_depth = [row for row in rows if row["depth"] == depth]
-        base = chart_of(of_depth).mark_line(point=alt.OverlayMarkDef(size=18))
-        loss = base.encode(x=x, y=log_axis(of_depth, "loss", "loss"), color=colour, tooltip=tooltip)
-        accuracy = base.encode(x=x, y=share, color=colour, tooltip=tooltip)
+        positive = [row for row in of_depth if row["loss"] > 0]
+        loss, accuracy = (
+            chart_of(drawn_rows)
+            .mark_line(point=alt.OverlayMarkDef(size=18))
+            .encode(x=x, y=y, color=colour, tooltip=tooltip)
+            for drawn_rows, y in ((positive, log_axis(positive, "loss", "loss")), (of_depth, share))
+        )
         title = f"{depth} hidden layer{'s' if depth != 1 else ''}"
         panels.append(
             alt.vconcat(
@@ -149,7 +165,7 @@ CHARTS: tuple[Chart, ...] = (
         "training-curves",
         "Loss and accuracy",
         "Mean cross-entropy over all training examples, and accuracy on held-out ones, by step, averaged over"
-        " seeds. A run that diverged ends where it did.",
+        " seeds. A run that diverged ends where it did; a loss of exactly zero has no place on its axis.",
         _curves,
     ),
     Chart(

@@ -11,6 +11,7 @@ and the index depth + 1. At logarithmically spaced steps everything is measured,
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -45,7 +46,10 @@ _DIAGNOSTICS = tuple(d for d in DIAGNOSTICS if any(column.name in _TRACKED for c
 COLUMNS: tuple[Column, ...] = (
     Column("loss", "mean cross-entropy over all training examples; the same on every layer's row"),
     Column("accuracy", "share of held-out examples classified as they are; the same on every layer's row"),
-    Column("update_to_weight", "norm of the update of W that follows ÷ norm of W; null where W is zero"),
+    Column(
+        "update_to_weight",
+        "learning rate × norm of ∂L/∂W ÷ norm of W, of the update that follows; null where W is zero",
+    ),
     *(column for diagnostic in _DIAGNOSTICS for column in diagnostic.columns),
 )
 """What is measured of a layer at a recorded step: on all training examples, but for what has to do with the
@@ -110,10 +114,11 @@ class Trained:
 
     cell: Run
     table: Table
-    """Columns by name, of shape (rows,): ``step``, ``layer``, and those of ``COLUMNS``."""
+    """Columns by name, of shape (rows,): ``step``, ``layer``, and those of ``COLUMNS``.
+
+    A run that diverged ends at the step where an output was seen not to be finite, with a loss of NaN.
+    """
     seconds: float
-    diverged_at: int | None
-    """The first step at which the loss or an output was not finite; None where they always were."""
 
 
 def recorded_steps(steps: int) -> tuple[int, ...]:
@@ -129,8 +134,10 @@ def recorded_steps(steps: int) -> tuple[int, ...]:
 def cross_entropy(y: Array, labels: Labels) -> float:
     """The mean over examples of −log softmax(y)[class]; y of shape (batch, classes), labels (batch,).
 
-    NaN where an output is NaN or infinite. In float64 whatever the dtype.
+    NaN where an output is not finite. In float64 whatever the dtype.
     """
+    if not np.isfinite(y).all():
+        return np.nan
     shifted = y - y.max(axis=1, keepdims=True).astype(np.float64)
     chosen = shifted[np.arange(len(y)), labels]
     return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - chosen))
@@ -145,8 +152,8 @@ def softmax_error(y: Array, labels: Labels) -> Array:
 
 
 def accuracy(y: Array, labels: Labels) -> float:
-    """The share of examples whose largest output is their class."""
-    return float(np.mean(y.argmax(axis=1) == labels))
+    """The share of examples whose largest output is their class, and whose outputs are all finite."""
+    return float(np.mean((y.argmax(axis=1) == labels) & np.isfinite(y).all(axis=1)))
 
 
 # The network
@@ -230,21 +237,21 @@ def _train(run: Run, draws: Draws) -> Trained:
     model = Model(run, draws, data.x[batch])
     records = recorded_steps(task.steps)
     tables: list[Table] = []
-    diverged_at = None
+    passed: list[Backward] = []
     for step in range(task.steps + 1):
+        if step > 0:
+            model.update(passed, run.learning_rate)
+            batch = next(batches)
         y, passed = model.gradients(data.x[batch], data.labels[batch])
-        finite = bool(np.isfinite(y).all())
-        if step in records or not finite:
+        diverged = not np.isfinite(y).all()
+        if step in records or diverged:
             tables.append(_recorded(model, data, passed, step, run.learning_rate))
-            finite &= bool(np.isfinite(tables[-1]["loss"][0]))
-        if not finite:
+            diverged |= np.isnan(tables[-1]["loss"][0])
+        if diverged:
             tables[-1]["loss"][:] = np.nan
-            diverged_at = step
             break
-        model.update(passed, run.learning_rate)
-        batch = next(batches)
     table = {name: np.concatenate([part[name] for part in tables]) for name in tables[0]}
-    return Trained(run, table, time.perf_counter() - started, diverged_at)
+    return Trained(run, table, time.perf_counter() - started)
 
 
 def _in_dtype(data: Split, dtype: np.dtype[np.floating]) -> Split:
@@ -278,9 +285,9 @@ def _recorded(model: Model, data: Split, passed: Iterable[Backward], step: int, 
     for back in passed:
         sensitivity = Sensitivity(Inputs(back.inputs), back.g, back.delta)
         record(table, back.index - 1, sensitivity, _DIAGNOSTICS)
-    *_, last = model.forward(data.held_out_x)
-    table["loss"][:] = cross_entropy(activity.output.h, data.labels)
-    table["accuracy"][:] = accuracy(last.h, data.held_out_labels)
+    table["loss"][:] = cross_entropy(layer.h, data.labels)
+    (held_out,) = deque(model.forward(data.held_out_x), maxlen=1)
+    table["accuracy"][:] = accuracy(held_out.h, data.held_out_labels)
     sizes = np.array([weights.size for weights in model.weights])
     norms = np.sqrt(sizes * (table["w_std"] ** 2 + table["w_mean"] ** 2))
     table["update_to_weight"] = np.where(norms > 0, rate * table["weight_grad_norm"] / norms, np.nan)

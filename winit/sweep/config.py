@@ -270,11 +270,12 @@ class Config(_Model):
 
     @model_validator(mode="after")
     def _not_too_many_cells(self) -> Self:
-        for what, grids in (("the grids", self.grids), ("the training grids", self.training.grids)):
+        named = (("the grids", "cells", self.grids), ("the training grids", "runs", self.training.grids))
+        for what, unit, grids in named:
             cells = sum(grid.size for grid in grids)
             if cells > self.sweep.max_cells:
                 raise ValueError(
-                    f"{what} have {cells:,} cells, more than sweep.max_cells, which is"
+                    f"{what} have {cells:,} {unit}, more than sweep.max_cells, which is"
                     f" {self.sweep.max_cells:,}; raise it if so many are meant"
                 )
         return self

@@ -24,7 +24,7 @@ _IN_FLIGHT_PER_WORKER = 3
 # A worker may be killed for reasons of its own; a cell during which it happens so often is the reason.
 _ATTEMPTS_ALONE = 3
 
-Task: TypeAlias = "distributed.Future[Part]"
+Pending: TypeAlias = "distributed.Future[Part]"
 
 
 @dataclass
@@ -87,9 +87,9 @@ def _results(todo: pa.Table, client: distributed.Client) -> Iterator[Part]:
     """The results of every block, as they finish, with a bounded number in flight."""
     waiting = blocks(todo)
     workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
-    cells_of_task: dict[Task, list[AnyCell]] = {}
+    cells_of_task: dict[Pending, list[AnyCell]] = {}
 
-    def submit(some: Iterable[list[AnyCell]]) -> list[Task]:
+    def submit(some: Iterable[list[AnyCell]]) -> list[Pending]:
         futures = []
         for cells in some:
             future = client.submit(compute, cells, pure=False)

@@ -74,14 +74,15 @@ def sources_in(plan: pa.Table) -> Sources:
 
 
 def check_memory(plan: pa.Table, limit: float) -> None:
-    """Raise WinitError where a cell needs more than ``limit`` bytes."""
+    """Raise WinitError where a cell or run needs more than ``limit`` bytes."""
     largest = pc.max(plan["memory"]).as_py() or 0.0
     if largest <= limit:
         return
     row = plan.slice(pc.index(plan["memory"], largest).as_py(), 1).to_pylist()[0]
+    what = f"a {'run' if 'steps' in row else 'cell'} of depth {row['depth']}, width {row['width']} and batch"
     raise WinitError(
-        f"a cell of depth {row['depth']}, width {row['width']} and batch {row['batch']} needs about"
-        f" {largest / 1e9:,.1f} GB of memory, and there are {limit / 1e9:,.1f} GB; take a smaller one"
+        f"{what} {row['batch']} needs about {largest / 1e9:,.1f} GB of memory, and there are"
+        f" {limit / 1e9:,.1f} GB; take a smaller one"
     )
 
 

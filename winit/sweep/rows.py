@@ -12,9 +12,9 @@ from winit.network.diagnostics import COLUMNS, Column
 from winit.network.kernel import Measured
 from winit.network.training import Trained
 from winit.sweep.schema import (
+    ARROW_TYPES,
     CELL_KEYS,
     COUNTS,
-    KINDS,
     LAYERS,
     PROBE_KEYS,
     RUN_KEYS,
@@ -97,4 +97,4 @@ def _column(column: Column, measured: Sequence[Measured] | Sequence[Trained]) ->
         entries = pa.array(values[counted].ravel())
         return pa.ListArray.from_arrays(offsets, entries, COUNTS, mask=pa.array(~counted))
     undefined = np.isnan(values) if column.kind == "float" else values < 0
-    return pa.array(values, KINDS[column.kind], mask=undefined)
+    return pa.array(values, ARROW_TYPES[column.kind], mask=undefined)

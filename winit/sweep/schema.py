@@ -14,7 +14,7 @@ from winit.network.diagnostics import COLUMNS, Column
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 # Parquet names the items of a list "element"; so do we, for one schema in memory and in the files.
 COUNTS = pa.list_(pa.field("element", pa.uint32()))
-KINDS = {"float": pa.float64(), "count": pa.int32(), "counts": COUNTS}
+ARROW_TYPES = {"float": pa.float64(), "count": pa.int32(), "counts": COUNTS}
 
 
 def _field(name: str, type_: pa.DataType, description: str, unit: str = "", **more: str) -> pa.Field:
@@ -25,7 +25,7 @@ def _field(name: str, type_: pa.DataType, description: str, unit: str = "", **mo
 def _measured(column: Column) -> pa.Field:
     return _field(
         column.name,
-        KINDS[column.kind],
+        ARROW_TYPES[column.kind],
         column.description,
         column.unit,
         **dict(column.metadata),
@@ -147,7 +147,9 @@ TRAINING_RUNS = pa.schema(
         _field("error", pa.string(), "what a failed run raised"),
         _field("verdict", _LABEL, "first that fits of: diverges, stays symmetric, trains, stalls"),
         _field(
-            "diverged_at", pa.int32(), "the step at which the loss was not finite; null where it always was"
+            "diverged_at",
+            pa.int32(),
+            "the step at which it was seen that the loss is not finite; null where it was not seen",
         ),
         _field("initial_loss", pa.float64(), "loss before the first update", "nats"),
         _field("final_loss", pa.float64(), "loss after the last update; null where the run diverged", "nats"),

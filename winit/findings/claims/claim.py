@@ -23,11 +23,11 @@ Settings = dict[str, Setting | tuple[Setting, ...]]
 Label = str | tuple[str, ...]
 Table = Literal["layers", "training", "training_runs"]
 
-# A value is of one seed, and so is a comparison, all else about the cells being equal.
-_KEYS = {
-    "layers": "seed, batch, dtype, outputs",
-    "training": "seed, steps, batch, dtype",
-    "training_runs": "seed, steps, batch, dtype",
+# The settings that a claim leaves open. A value is of one seed under one such setting, as is a comparison.
+_OPEN = {
+    "layers": ("batch", "dtype", "outputs"),
+    "training": ("steps", "batch", "dtype"),
+    "training_runs": ("steps", "batch", "dtype"),
 }
 
 
@@ -151,21 +151,32 @@ class Claim:
 
     @property
     def query(self) -> str:
-        """SQL over the views of the results: one row for each seed, with its value."""
-        if self.beside is None:
-            return f"{self._values(self.of, 'seed', 'value')} ORDER BY seed"
-        keys = _KEYS[self.table]
+        """SQL over the views of the results: one row for each seed, with its value.
+
+        Where the results have the networks under several batches or steps, it takes those with most seeds,
+        of equals the largest: values of different settings are never taken for seeds.
+        """
+        settings = ", ".join(_OPEN[self.table])
+        keys = f"seed, {settings}"
+        values = self._values(self.of, "value")
+        if self.beside is not None:
+            values = (
+                f"SELECT {keys}, {self.compare} AS value"
+                f" FROM ({self._values(self.of, 'ours')})"
+                f" JOIN ({self._values(self.beside, 'theirs')}) USING ({keys})"
+            )
+        falling = ", ".join(f"{name} DESC" for name in ("seeds", *_OPEN[self.table]))
+        counted = f"SELECT *, count(*) OVER (PARTITION BY {settings}) AS seeds FROM ({values})"
         return (
-            f"SELECT seed, {self.compare} AS value"
-            f" FROM ({self._values(self.of, keys, 'ours')})"
-            f" JOIN ({self._values(self.beside, keys, 'theirs')}) USING ({keys}) ORDER BY seed"
+            f"SELECT seed, value FROM ({counted}) QUALIFY rank() OVER (ORDER BY {falling}) = 1 ORDER BY seed"
         )
 
-    def _values(self, networks: Networks, chosen: str, name: str) -> str:
+    def _values(self, networks: Networks, name: str) -> str:
+        keys = ", ".join(("seed", *_OPEN[self.table]))
         where = networks.condition if self.rows == "true" else f"{networks.condition} AND {self.rows}"
         return (
-            f"SELECT {chosen}, {self.value} AS {name} FROM {self.source or self.table}"
-            f" WHERE {where} GROUP BY {_KEYS[self.table]}"
+            f"SELECT {keys}, {self.value} AS {name} FROM {self.source or self.table}"
+            f" WHERE {where} GROUP BY {keys}"
         )
 
 

@@ -108,9 +108,10 @@ class Layer:
             return np.full(shape, made.mean, self.dtype)
         purpose, index = self._stream if of == "weights" else ("bias", self.index)
         standard = self.draws.standard(made.distribution, purpose, index, shape)
-        drawn = standard.astype(self.dtype, copy=False) * self.dtype.type(made.std)
-        if made.mean:
-            drawn += self.dtype.type(made.mean)
+        with np.errstate(over="ignore"):  # weights near the largest float may be infinite
+            drawn = standard.astype(self.dtype, copy=False) * self.dtype.type(made.std)
+            if made.mean:
+                drawn += self.dtype.type(made.mean)
         return drawn
 
 
