@@ -1,5 +1,6 @@
 """Figures of what was trained: what became of each network, loss and accuracy by step, trainability."""
 
+from collections import Counter
 from typing import Any
 
 import altair as alt
@@ -73,15 +74,15 @@ def _verdicts(database: Database) -> AnyChart:
                 mode(verdict ORDER BY verdict) AS verdict, count(*) AS runs,
                 avg(final_accuracy) AS accuracy, {", ".join(TASK_KEYS[1:])}
             FROM training_runs WHERE status = 'ok' GROUP BY ALL
-            ORDER BY depth, width, learning_rate, initializer, activation, data""",
+            ORDER BY depth, width, learning_rate, steps DESC, batch, initializer, activation, data""",
     )
-    varying = [key for key in TASK_KEYS if key not in {"data", "outputs"} and len({r[key] for r in rows}) > 1]
-    for row in rows:
+    # What most networks have goes without saying.
+    settings = [tuple((key, row[key]) for key in TASK_KEYS if key not in {"data", "outputs"}) for row in rows]
+    usual = Counter(settings).most_common(1)[0][0]
+    for row, own in zip(rows, settings, strict=True):
         row["problem"] = f"{row['data']}, {row['activation']}"
-        settings = settings_of((key, row[key]) for key in varying)
-        row["network"] = ", ".join(
-            [f"{row['depth']} × {row['width']}, η {row['learning_rate']:g}", *settings]
-        )
+        network = f"{row['depth']} × {row['width']}, η {row['learning_rate']:g}"
+        row["network"] = ", ".join([network, *settings_of(pair for pair in own if pair not in usual)])
     present = [verdict for verdict in TRAINING_VERDICTS if any(row["verdict"] == verdict for row in rows)]
     return (
         chart_of(rows)
