@@ -19,6 +19,7 @@ from winit.findings.claims.evidence import figures
 from winit.findings.claims.notes import NOTE_000, NOTE_001, NOTE_002, NOTE_003
 from winit.findings.claims.tested import claims_of, put, write_claims
 from winit.findings.database import Database
+from winit.findings.drawing import save
 from winit.findings.notes import NOTE_TABLES
 from winit.sweep.config import Config
 from winit.sweep.plan import make_plan, make_training_plan
@@ -311,6 +312,20 @@ def test_the_evidence_of_what_was_tested_is_drawn(results):
     assert [point["from"] for point in seeds] == pytest.approx([1.5**9] * 3, rel=1e-5)
 
 
+def test_an_interval_without_end_is_drawn_to_the_end_of_its_axis(results):
+    write_claims(results)
+    rows = pq.read_table(results.claims).to_pylist()
+    for row in rows:
+        if row["verdict"] == "holds":
+            row.update(values=[1e-300, 1e300], value=1.0, value_low=0.0, value_high=math.inf)
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), results.claims)
+    (figure,) = figures(Database(results.folder))
+    (bar,) = figure.specification["vconcat"][0]["layer"][1]["data"]["values"]
+    assert all(math.isfinite(bar[end]) for end in ("from", "to"))
+    save([figure], results)
+    assert (results.figures / f"{figure.name}.png").stat().st_size > 0
+
+
 def test_without_any_claim_tested_nothing_is_drawn(tmp_path):
     results = make_results(tmp_path, tiny(seed=[0]))
     assert figures(Database(tmp_path)) == []
@@ -362,6 +377,11 @@ def test_zeros_have_a_mean_and_zeros_among_others_no_geometric_one():
     found = judge(A_LOGARITHMIC, [0.0, 0.0])
     assert (found.value, found.low, found.high) == (0, 0, 0)
     assert judge(A_LOGARITHMIC, [0.0, 1e-6]).verdict == "undecided"
+
+
+def test_an_interval_may_be_wider_than_the_floats_reach():
+    found = judge(A_LOGARITHMIC, [1e-300, 1e300])
+    assert (found.verdict, found.low, found.high) == ("undecided", 0, math.inf)
 
 
 def test_one_value_outside_refutes_what_is_said_of_every_case():

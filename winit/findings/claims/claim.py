@@ -6,6 +6,7 @@ band, and does not where it lies outside. One that speaks of every case, holds w
 
 import itertools
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -199,7 +200,7 @@ def judge(claim: Claim, values: Sequence[float | None]) -> Judgement:
     if not known or (geometric and min(known) <= 0):
         return Judgement("undecided", known)
     scale = [math.log(value) for value in known] if geometric else list(known)
-    back = math.exp if geometric else float
+    back = _exp if geometric else float
     # Equal values are their own mean, whatever rounding says.
     same = min(known) == max(known)
     mean = math.fsum(scale) / len(scale)
@@ -210,6 +211,11 @@ def judge(claim: Claim, values: Sequence[float | None]) -> Judgement:
     half = float(stdtrit(len(scale) - 1, (1 + CONFIDENCE) / 2)) * spread / math.sqrt(len(scale))
     low, high = (value, value) if same else (back(mean - half), back(mean + half))
     return Judgement(_verdict(claim, known, low, high), known, value, low, high)
+
+
+def _exp(value: float) -> float:
+    """e to this power; infinite where the end of a wide interval is beyond every float."""
+    return math.exp(value) if value < math.log(sys.float_info.max) else math.inf
 
 
 def _verdict(claim: Claim, values: Sequence[float], low: float, high: float) -> str:
