@@ -38,10 +38,8 @@ def _strips(rows: list[Row]) -> AnyChart:
 
 def _strip(row: Row) -> AnyChart:
     low, high = (row["value"] if row[end] is None else row[end] for end in ("value_low", "value_high"))
-    bounds = [end for end in (row["threshold_low"], row["threshold_high"]) if math.isfinite(end)]
-    domain, scale, axis = _axis(
-        [*row["values"], *bounds, *(end for end in (low, high) if math.isfinite(end))]
-    )
+    ends = (low, high, row["threshold_low"], row["threshold_high"])
+    domain, scale, axis = _axis([*row["values"], *filter(math.isfinite, ends)])
     low, high = max(low, domain[0]), min(high, domain[1])
     x, end = alt.X("from:Q", title=None, scale=scale, axis=axis), alt.X2("to:Q")
     band = {"from": max(row["threshold_low"], domain[0]), "to": min(row["threshold_high"], domain[1])}
