@@ -150,7 +150,8 @@ def test_charts_survive_one_cell_and_nothing_positive(one, tmp_path):
 
 
 def test_networks_of_one_initializer_are_drawn_where_there_is_no_other(tmp_path):
-    data = copy.deepcopy(TINY)
+    data = copy.deepcopy(TINY) | {"training": None}
+    data["grids"][0] |= {"seed": 0, "width": 8, "activation": "tanh"}
     data["grids"].append(data["grids"][0] | {"initializer": "constant(1.5)", "activation": "identity"})
     both = make_results(tmp_path / "both", Config.checked(data, "test"))
     names = {figure.name for figure in charts.figures(Database(both.folder))}
@@ -166,6 +167,7 @@ def test_figures_and_report_do_without_training(training, tmp_path):
     own = tmp_path / "own.py"
     own.write_text("def fail(layer):\n    assert layer.depth == 2\n    return 0 * layer.standard('normal')\n")
     data = copy.deepcopy(TINY)
+    data["grids"][0] |= {"seed": 0, "width": 8, "activation": "tanh"}
     (grid,) = data["training"]["grids"]
     runs = [] if training == "none" else [grid | {"initializer": f"{own}:fail", "depth": 3}]
     data["training"]["grids"] = runs
