@@ -145,7 +145,7 @@ CONNECTION = duckdb.connect(config={"threads": 1})  # one for all: to connect ta
 class MadeUp:
     """Results in which each network of a claim has one cell for each seed, with made-up values."""
 
-    def __init__(self, claim, targets, *, without=None, and_also=({}, [])):
+    def __init__(self, claim, targets, *, without=None, and_also=({}, []), spoilt=None):
         tables = {"layers": [], "cells": [], "training": [], "training_runs": []}
         ours = [network for network in claim.of.each() if network != without]
         theirs = [network for network in (claim.beside.each() if claim.beside else []) if network != without]
@@ -171,6 +171,8 @@ class MadeUp:
                     | {name: values[layer] for name, values in of_layers.items()}
                     for layer in LAYERS
                 ]
+                if spoilt:  # one layer of each
+                    rows[1] |= spoilt
                 pushed = network.table == "cells"
                 tables["layers" if pushed else "training"] += rows
                 if start:
@@ -223,6 +225,16 @@ def test_values_of_other_settings_are_not_taken_for_seeds(claim):
         fewer = {"dtype": "float64", "cell_id": "other"}
     judged, _ = put(claim, MadeUp(claim, [inside] * 3, and_also=(fewer, [outside] * 2)))
     assert (judged.verdict, len(judged.values)) == ("holds", 3)
+
+
+@pytest.mark.parametrize("value", [symmetry.UNITS, symmetry.ERRORS, symmetry.THROUGH_TRAINING])
+def test_layers_that_are_not_finite_or_have_no_gradient_are_not_taken_for_equal_ones(value):
+    claim = next(claim for claim in CLAIMS if claim.value == value)
+    assert put(claim, MadeUp(claim, [1, 1]))[0].verdict == "holds"
+    for name in {"distinct_units", "distinct_errors"} & set(re.findall(r"\w+", value)):
+        assert put(claim, MadeUp(claim, [1, 1], spoilt={name: None}))[0].verdict == "undecided"
+    if "g_std" in value:
+        assert put(claim, MadeUp(claim, [1, 1], spoilt={"g_std": 0.0}))[0].verdict == "undecided"
 
 
 def test_every_recipe_is_used():

@@ -16,11 +16,12 @@ from winit.findings.claims.notes import NOTE_000, NOTE_001, NOTE_002, NOTE_003
 ALL = ("tanh", "relu", "sigmoid")
 CONSTANT = "constant(value=0.1)"
 
-# Every layer must have a signal and a gradient, and these be finite: else all would be equal for want of any.
-UNITS = "CASE WHEN min(g_std) > 0 THEN max(distinct_units) END"
-ERRORS = "CASE WHEN min(g_std) > 0 THEN max(distinct_errors) END"
+# Every layer must have a signal and a gradient, and these be finite, else all would be equal for want of any:
+# what is not finite has no count, and SQL's max, least and greatest pass over nulls.
+UNITS = "CASE WHEN min(g_std) > 0 AND count(distinct_units) = count(*) THEN max(distinct_units) END"
+ERRORS = "CASE WHEN min(g_std) > 0 AND count(distinct_errors) = count(*) THEN max(distinct_errors) END"
 THROUGH_TRAINING = (
-    "CASE WHEN count(*) = count(least(distinct_units, distinct_errors))"
+    "CASE WHEN count(distinct_units) = count(*) AND count(distinct_errors) = count(*)"
     " THEN max(greatest(distinct_units, distinct_errors)) END"
 )
 THROUGH_TRAINING_WORDS = "different units or gradients in a hidden layer at any recorded step, at most"
