@@ -7,6 +7,7 @@ import pytest
 
 from winit.findings import catalogue
 from winit.network.activations import ACTIVATIONS
+from winit.network.datasets import DATASETS
 from winit.network.initializers import INITIALIZERS
 from winit.network.inputs import INPUTS
 
@@ -29,7 +30,7 @@ def test_the_pictures_are_what_the_entries_make(curves):
 
 def test_every_entry_has_a_line_with_its_formula_and_source():
     page = catalogue.page()
-    for entry in (*INITIALIZERS.values(), *ACTIVATIONS.values(), *INPUTS.values()):
+    for entry in (*INITIALIZERS.values(), *ACTIVATIONS.values(), *INPUTS.values(), *DATASETS.values()):
         lines = [line for line in page.splitlines() if re.match(rf"\| `{re.escape(entry.name)}[`(]", line)]
         told = [
             entry.formula.replace("|", "\\|"),

@@ -13,6 +13,7 @@ import numpy as np
 
 from winit.findings.drawing import chart_of
 from winit.network.activations import ACTIVATIONS, Activation, activation
+from winit.network.datasets import DATASETS
 from winit.network.initializers import INITIALIZERS
 from winit.network.inputs import INPUTS
 from winit.network.labels import signature_of
@@ -49,6 +50,12 @@ What is pushed through the networks: `probe.input` in the config.
 """
 
 
+_DATASETS = """## Data sets
+
+What networks are trained on: `task.data` in the config's training section. See [training.md](training.md).
+"""
+
+
 def page() -> str:
     """``docs/catalogue.md``."""
     parts = [
@@ -59,6 +66,12 @@ def page() -> str:
     ]
     parts.append(_table(("name", "curve", "φ(z)", "critical σ_w", "source", "elsewhere"), _activations()))
     parts += [_INPUTS, _table(("name", "examples"), ((_signature(e), e.formula) for e in INPUTS.values()))]
+    rows = (
+        (_signature(e), e.formula, f"{e.width} → {e.classes}", str(e.examples), e.source)
+        for e in DATASETS.values()
+    )
+    header = ("name", "examples", "entries → classes", "to train on", "source")
+    parts += [_DATASETS, _table(header, rows)]
     return "\n".join(parts)
 
 

@@ -27,7 +27,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart of one network, ready to be saved or embedded."""
+    """A chart that is drawn, ready to be saved or embedded."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""What cells and runs cost: FLOPs, time, memory. Estimates, on which nothing hangs but how work is cut."""
+"""What cells and runs cost, estimated: by FLOPs and time work is cut, by memory it is refused."""
 
 from dataclasses import dataclass
 from itertools import pairwise
