@@ -21,9 +21,9 @@ _THREAD_VARIABLES = (
 # A layer's arrays are some megabytes: let the C library keep them for the next layer, instead of handing
 # them back to the system and having every page zeroed again. (glibc's names; others ignore them.)
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
-_WORKER_ENVIRONMENT = dict.fromkeys(_THREAD_VARIABLES, "1") | _KEEP_MEMORY
+WORKER_ENVIRONMENT = dict.fromkeys(_THREAD_VARIABLES, "1") | _KEEP_MEMORY
 _DASK_SETTINGS = {
-    "distributed.nanny.pre-spawn-environ": _WORKER_ENVIRONMENT,
+    "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     # A task whose worker died is given back: the engine finds the cell whose fault it was.
     "distributed.scheduler.allowed-failures": 0,
     # After so long without it, a worker counts as lost; see ``_keep``.
