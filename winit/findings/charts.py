@@ -26,7 +26,7 @@ from winit.findings.drawing import (
 )
 from winit.findings.phase import VERDICT_COLOURS, phase_diagram
 from winit.network.activations import activation, histogram_range
-from winit.network.statistics import HISTOGRAM_BINS, histogram_edges
+from winit.network.summaries import HISTOGRAM_BINS, histogram_edges
 from winit.sweep.schema import NETWORK_KEYS, PROBE_KEYS
 from winit.sweep.verdicts import VERDICTS
 

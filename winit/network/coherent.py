@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winit.network.activations import Activation
-from winit.network.draws import Array
+from winit.network.arrays import Array
 from winit.network.inputs import Population
 from winit.network.panels import ABSCISSAE, WEIGHTS, features
 

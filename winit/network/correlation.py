@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from winit.network.activations import Activation
-from winit.network.draws import Array
+from winit.network.arrays import Array
 from winit.network.panels import ABSCISSAE, WEIGHTS, features, logarithms
 from winit.network.quadrature import (
     HARMONICS,

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winit.network import labels
-from winit.network.draws import Array, Draws
+from winit.network.arrays import Array
+from winit.network.draws import Draws
 from winit.network.inputs import DIGITS_PIXELS, digits_pixels, digits_targets, standardized_digits
 from winit.network.labels import LabelError
 
@@ -103,7 +104,7 @@ def spiral(draws: Draws, noise: float = 0.2) -> Split:
     angle = 4.0 * (targets + radius)
     parts = []
     for part in range(2):
-        turned = angle + noise * draws.standard("normal", "data", part, angle.shape)
+        turned = angle + noise * draws.standard("normal", "data", part, angle.shape).values
         parts.append(radius[:, np.newaxis] * np.stack([np.sin(turned), np.cos(turned)], axis=1))
     return Split(parts[0], targets, parts[1], targets)
 

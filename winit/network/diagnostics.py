@@ -1,12 +1,13 @@
 """What is measured at every layer: the registry of diagnostics, and the columns they fill.
 
-A diagnostic names the part of a layer that it looks at, and gives one value for each of its columns.
+A diagnostic names the part of a layer that it looks at, and gives one value for each of its columns and
+each network of a stack.
 To add one, write its function and its entry in ``DIAGNOSTICS``: the Parquet schema, its
 documentation and the tests over all columns follow from the entry.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -14,9 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from winit.network import statistics
-from winit.network.activations import ACTIVATIONS, UNBOUNDED_RANGE, Activation, histogram_range
-from winit.network.draws import Array
+from winit.network import statistics, summaries
+from winit.network.activations import ACTIVATIONS, UNBOUNDED_RANGE, Activation
+from winit.network.arrays import Array
+from winit.network.columns import distinct_columns
+from winit.network.initializers import Weights
+from winit.network.statistics import Floats
+from winit.network.summaries import Summary, summary
 
 SATURATION = 0.05
 """A unit counts as saturated where |φ'(z)| is below this share of max |φ'|."""
@@ -25,8 +30,11 @@ COSINE_EXAMPLES = 64
 
 Part = Literal["h", "z", "weights", "backward"]
 Kind = Literal["float", "count", "counts"]
-Value = float | int | NDArray[np.uint32]
-"""A float or count that is not defined is NaN or −1, and null in the files."""
+Values = NDArray[np.generic]
+"""Of each network, shape (networks,) or (networks, slots).
+
+A float or count that is not defined is NaN or −1, and null in the files.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,35 +50,55 @@ class Column:
 
 
 class Inputs:
-    """The activations h of one layer, as that layer's output and as the next one's inputs."""
+    """The activations of one layer, as that layer's output and as the next one's inputs."""
 
-    def __init__(self, h: Array) -> None:
-        self.h = h
-
-    @cached_property
-    def ends(self) -> tuple[float, float]:
-        """min h and max h; NaN where an entry is NaN."""
-        return float(self.h.min()), float(self.h.max())
+    def __init__(self, h: Array, bins: tuple[float, float] | None = None) -> None:
+        """``h`` has shape (networks, batch, units), ``bins`` are the ends of the histogram's range."""
+        self._h: Array | None = h
+        self._bins = bins
+        self.shape = h.shape
 
     @property
-    def largest(self) -> float:
-        """max |h|; NaN where an entry is NaN."""
-        return max(self.ends[1], -self.ends[0])
+    def h(self) -> Array:
+        """The activations, shape (networks, batch, units)."""
+        assert self._h is not None, "only the Gram matrix was kept"
+        return self._h
 
     @cached_property
-    def scaled(self) -> tuple[Array, int]:
-        """h · 2^-e and e; see ``scaled``."""
+    def summary(self) -> Summary:
+        """Moments, zeros and histograms of h."""
+        return summary(self.h, self._bins, magnitudes=self._bins is not None)
+
+    @cached_property
+    def ends(self) -> Array:
+        """min h and max h, shape (2, networks); NaN where an entry is NaN."""
+        return statistics.ends(self.h)
+
+    @cached_property
+    def largest(self) -> Array:
+        """max |h|, shape (networks,); NaN where an entry is NaN."""
+        return np.maximum(self.ends[1], -self.ends[0])
+
+    @cached_property
+    def scaled(self) -> tuple[Array, NDArray[np.int32]]:
+        """h · 2^-e and e, shape (networks,); see ``scaled``."""
         return scaled(self.h, self.largest)
 
     @cached_property
-    def centred(self) -> tuple[NDArray[np.float64], Array]:
-        """The mean over units of the scaled h, shape (batch,), and the scaled h without it."""
-        return centred(self.scaled[0])
+    def gram(self) -> tuple[Floats, Array, NDArray[np.int32]]:
+        """The mean over units and the Gram matrix of h · 2^-e, and e; see ``gram``.
 
-    @cached_property
-    def gram(self) -> Array:
-        """h hᵀ of the centred h, shape (batch, batch); one serves the backward passes of every depth."""
-        return self.centred[1] @ self.centred[1].T
+        One serves the backward passes of every depth.
+        """
+        values, exponents = scaled(self.h, self.largest)
+        return *gram(values), exponents
+
+    def keep_for(self, fan_out: int) -> None:
+        """Keep what the next layer's ∂L/∂W needs: h, or in its place its smaller Gram matrix."""
+        _, batch, fan_in = self.shape
+        if gram_is_cheaper(batch, fan_in, fan_out):
+            _ = self.gram
+            self._h = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +109,7 @@ class Activity:
     output: Inputs
     z: Array | None = None
     derivative: Array | None = None
-    weights: Array | None = None
+    weights: Sequence[Weights] = ()
     paired: bool = False
     """Whether the examples 2k and 2k + 1 are a pair."""
 
@@ -90,15 +118,34 @@ class Activity:
         """What can be measured here: the input has been through no weights."""
         return ("h",) if self.z is None else ("h", "z", "weights")
 
+    @cached_property
+    def z_moments(self) -> Floats:
+        """Mean, standard deviation and mean square of z, shape (networks, 3)."""
+        assert self.z is not None
+        return statistics.moments(self.z)
+
 
 @dataclass(frozen=True)
 class Sensitivity:
     """A layer after its backward pass: g = ∂L/∂h, δ = ∂L/∂z per example, and the layer's inputs."""
 
     inputs: Inputs
+    """Of each network, or of one where all share them."""
     g: Array
     delta: Array
+    magnitudes: bool = False
+    """Whether the histogram of g is wanted."""
     parts: tuple[Part, ...] = ("backward",)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Moments, zeros and magnitudes of g."""
+        return summary(self.g, None, magnitudes=self.magnitudes)
+
+    @cached_property
+    def largest(self) -> Array:
+        """max |δ|, shape (networks,); NaN where an entry is NaN."""
+        return statistics.largest(self.delta)
 
 
 @dataclass(frozen=True)
@@ -107,7 +154,7 @@ class Diagnostic:
 
     columns: tuple[Column, ...]
     of: Part
-    measure: Callable[[Any], tuple[Value, ...]]
+    measure: Callable[[Any], Sequence[Values] | Values]
 
     @property
     def counts(self) -> bool:
@@ -115,21 +162,27 @@ class Diagnostic:
         return self.columns[0].kind == "counts"
 
 
-def scaled(values: Array, largest: float) -> tuple[Array, int]:
-    """``values`` · 2^-e and e, so that products of two neither over- nor underflow.
+def scaled(values: Array, largest: Array) -> tuple[Array, NDArray[np.int32]]:
+    """Each network's ``values`` · 2^-e and e, so that products of two neither over- nor underflow.
 
     e is 0 wherever the values are of ordinary size; multiplying by a power of two is exact.
     """
-    exponent = int(np.frexp(largest)[1])
-    if abs(exponent) <= 30:
-        return values, 0
-    return np.ldexp(values, -exponent), exponent
+    unusual = ((largest < 2.0**-30) | (largest > 2.0**30)) & (largest > 0) & np.isfinite(largest)
+    exponents = np.zeros(len(largest), np.int32)
+    if not unusual.any():
+        return values, exponents
+    exponents[unusual] = np.frexp(largest[unusual])[1]
+    return np.ldexp(values, -exponents[:, np.newaxis, np.newaxis]), exponents
 
 
-def centred(values: Array) -> tuple[NDArray[np.float64], Array]:
-    """The mean of each row, and ``values`` without it."""
-    means = statistics.row_sums(values) / values.shape[1]
-    return means, values - means.astype(values.dtype)[:, np.newaxis]
+def gram(values: Array) -> tuple[Floats, Array]:
+    """The mean of each example over its units, and V Vᵀ of the values V without it.
+
+    Shapes (networks, batch) and (networks, batch, batch). Without the centring, equal entries would leave
+    products of rounding.
+    """
+    means, rest = statistics.centred(values)
+    return means, np.matmul(rest, rest.transpose(0, 2, 1))
 
 
 def gram_is_cheaper(batch: int, fan_in: int, fan_out: int) -> bool:
@@ -137,132 +190,119 @@ def gram_is_cheaper(batch: int, fan_in: int, fan_out: int) -> bool:
     return batch * (fan_in + fan_out) < 2 * fan_in * fan_out
 
 
-def _pre_activation(layer: Activity) -> tuple[Value, ...]:
-    assert layer.z is not None
-    of_z = statistics.moments(layer.z)
-    return of_z.mean, of_z.std
+def _pre_activation(layer: Activity) -> Sequence[Values] | Values:
+    return layer.z_moments.T[:2]
 
 
-def _activation(layer: Activity) -> tuple[Value, ...]:
-    h = layer.output.h
-    of_h = statistics.moments(h)
-    zeros = (h.size - np.count_nonzero(h)) / h.size
-    return of_h.mean, of_h.std, of_h.second, *layer.output.ends, zeros
+def _activation(layer: Activity) -> Sequence[Values] | Values:
+    output = layer.output
+    zeros = output.summary.zeros / output.h[0].size
+    return *output.summary.moments.T, *output.ends, zeros
 
 
-def _nonfinite(layer: Activity) -> tuple[Value, ...]:
-    finite = np.isfinite(layer.output.h)
+def _nonfinite(layer: Activity) -> Sequence[Values] | Values:
+    share = np.zeros(len(layer.output.h))
+    # A mean of finite entries is finite, and so is one that is not.
+    doubtful = np.isnan(layer.output.summary.moments[:, 0])
     if layer.z is not None:
-        finite &= np.isfinite(layer.z)
-    return ((finite.size - np.count_nonzero(finite)) / finite.size,)
+        doubtful |= np.isnan(layer.z_moments[:, 0])
+    for k in np.flatnonzero(doubtful):
+        finite = np.isfinite(layer.output.h[k])
+        if layer.z is not None:
+            finite &= np.isfinite(layer.z[k])
+        share[k] = (finite.size - np.count_nonzero(finite)) / finite.size
+    return (share,)
 
 
-def _derivative(layer: Activity) -> tuple[Value, ...]:
+def _derivative(layer: Activity) -> Sequence[Values] | Values:
     assert layer.derivative is not None
     threshold = SATURATION * layer.activation.largest_derivative
-    of_d = statistics.derivative_statistics(layer.derivative, threshold)
-    return of_d.mean, of_d.second, of_d.largest, of_d.below, of_d.dead
+    return statistics.derivative_statistics(layer.derivative, threshold).T
 
 
-def _distinct_units(layer: Activity) -> tuple[Value, ...]:
-    return (_distinct(layer.output.h, layer.output.largest),)
+def _distinct_units(layer: Activity) -> Sequence[Values] | Values:
+    return (distinct_columns(layer.output.h, layer.output.largest),)
 
 
-def _distinct_errors(layer: Sensitivity) -> tuple[Value, ...]:
-    return (_distinct(layer.delta, float(max(layer.delta.max(), -layer.delta.min()))),)
+def _distinct_errors(layer: Sensitivity) -> Sequence[Values] | Values:
+    return (distinct_columns(layer.delta, layer.largest),)
 
 
-def _distinct(values: Array, largest: float) -> int:
-    return statistics.distinct_columns(values) if np.isfinite(largest) else -1
+def _cosine(layer: Activity) -> Sequence[Values] | Values:
+    return statistics.cosines(layer.output.h[:, :COSINE_EXAMPLES]).T
 
 
-def _cosine(layer: Activity) -> tuple[Value, ...]:
-    examples = layer.output.h[:COSINE_EXAMPLES].astype(np.float64)
-    largest = np.abs(examples).max(axis=1, keepdims=True)
-    # An example that is zero everywhere, or not finite, has no direction.
-    directed = np.isfinite(largest[:, 0]) & (largest[:, 0] > 0)
-    if np.count_nonzero(directed) < 2:
-        return np.nan, np.nan
-    examples = examples[directed] / largest[directed]
-    examples /= np.linalg.norm(examples, axis=1, keepdims=True)
-    cosines = (examples @ examples.T)[np.triu_indices(len(examples), 1)]
-    return float(cosines.mean()), float(cosines.std())
-
-
-def _pair_correlation(layer: Activity) -> tuple[Value, ...]:
+def _pair_correlation(layer: Activity) -> Sequence[Values] | Values:
     if not layer.paired:
-        return (np.nan,)
+        return (np.full(len(layer.output.h), np.nan),)
     signal = layer.output.h if layer.z is None else layer.z
-    largest = np.abs(signal).max(axis=1, keepdims=True).astype(np.float64)
+    largest = np.abs(signal).max(axis=2, keepdims=True).astype(np.float64)
     units = signal / np.where(largest > 0, largest, np.nan)
-    first, second = units[::2], units[1::2]
-    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return (float(np.mean((first * second).sum(axis=1) / norms)),)
+    first, second = units[:, ::2], units[:, 1::2]
+    norms = np.linalg.norm(first, axis=2) * np.linalg.norm(second, axis=2)
+    return (((first * second).sum(axis=2) / norms).mean(axis=1),)
 
 
-def _weights(layer: Activity) -> tuple[Value, ...]:
-    assert layer.weights is not None
-    of_w = statistics.moments(layer.weights)
-    return of_w.mean, of_w.std
+def _weights(layer: Activity) -> Sequence[Values] | Values:
+    return np.array([weights.moments for weights in layer.weights]).T
 
 
-def _gradient(layer: Sensitivity) -> tuple[Value, ...]:
-    of_g = statistics.moments(layer.g)
-    return of_g.mean, of_g.std
+def _gradient(layer: Sensitivity) -> Sequence[Values] | Values:
+    return layer.summary.moments.T[:2]
 
 
-def _weight_gradient(layer: Sensitivity) -> tuple[Value, ...]:
+def _weight_gradient(layer: Sensitivity) -> Sequence[Values] | Values:
     """Moments of ∂L/∂W = hᵀδ / batch, in float64, beyond the range of the dtype."""
-    batch, fan_in = layer.inputs.h.shape
-    fan_out = layer.delta.shape[1]
-    largest = float(max(layer.delta.max(), -layer.delta.min()))
-    if not np.isfinite(largest + layer.inputs.largest):
-        return np.nan, np.nan, np.nan
-    delta, delta_exponent = scaled(layer.delta, largest)
-    h, exponent = layer.inputs.scaled
+    _, batch, fan_in = layer.inputs.shape
+    fan_out = layer.delta.shape[2]
+    delta, delta_exponents = scaled(layer.delta, layer.largest)
     if gram_is_cheaper(batch, fan_in, fan_out):
         mean, variance = _product_moments(layer.inputs, delta)
+        exponents = layer.inputs.gram[2]
     else:
-        product = statistics.moments(h.T @ delta)
-        mean, variance = product.mean, product.std**2
-    unit = np.ldexp(1.0 / batch, exponent + delta_exponent)
+        h, exponents = layer.inputs.scaled
+        mean, std, _ = statistics.moments(np.matmul(h.transpose(0, 2, 1), delta)).T
+        variance = std**2
+    unit = np.ldexp(1.0 / batch, exponents + delta_exponents)
     norm = np.sqrt(fan_in * fan_out * (variance + mean**2))
-    return float(mean * unit), float(np.sqrt(variance) * unit), float(norm * unit)
+    found = np.array((mean, np.sqrt(variance), norm)) * unit
+    found[:, ~np.isfinite(layer.largest + layer.inputs.largest)] = np.nan
+    return found
 
 
-def _product_moments(inputs: Inputs, delta: Array) -> tuple[float, float]:
+def _product_moments(inputs: Inputs, delta: Array) -> tuple[Floats, Floats]:
     """Mean and variance of the entries of hᵀδ, for a batch below the width, without hᵀδ.
 
     With h = a 1ᵀ + H and δ = c 1ᵀ + D, where a and c are the means over units, hᵀδ is the sum of (a·c) 1 1ᵀ,
     1 (Dᵀa)ᵀ, (Hᵀc) 1ᵀ and HᵀD. These are orthogonal, since the rows of H and D sum to zero; and
-    ‖HᵀD‖² = Σ (H Hᵀ) ⊙ (D Dᵀ). Without the centring, equal entries would leave a variance of rounding.
+    ‖HᵀD‖² = Σ (H Hᵀ) ⊙ (D Dᵀ), ‖Dᵀa‖² = aᵀ (D Dᵀ) a, ‖Hᵀc‖² = cᵀ (H Hᵀ) c.
     """
-    fan_in, fan_out = inputs.h.shape[1], delta.shape[1]
-    a, h = inputs.centred
-    c, d = centred(delta)
-    dtype = delta.dtype
-    square = (
-        fan_in * statistics.moments(a.astype(dtype) @ d).second * fan_out
-        + fan_out * statistics.moments(c.astype(dtype) @ h).second * fan_in
-        + statistics.inner_product(inputs.gram, d @ d.T)
-    )
-    return float(a @ c), max(float(square), 0.0) / (fan_in * fan_out)
+    fan_in, fan_out = inputs.shape[2], delta.shape[2]
+    of_h, of_delta = inputs.gram, gram(delta)
+    means, squares = np.empty(len(delta)), np.empty(len(delta))
+    for k in range(len(delta)):
+        shared = min(k, len(of_h[0]) - 1)
+        a, hh, c, dd = of_h[0][shared], of_h[1][shared], of_delta[0][k], of_delta[1][k]
+        means[k] = a @ c
+        product, of_c, of_a = statistics.forms(hh, dd, c, a)
+        squares[k] = product + fan_in * max(of_a, 0.0) + fan_out * max(of_c, 0.0)
+    return means, np.maximum(squares, 0.0) / (fan_in * fan_out)
 
 
-def _h_histogram(layer: Activity) -> tuple[Value, ...]:
-    return (statistics.histogram(layer.output.h, *histogram_range(layer.activation.label)),)
+def _h_histogram(layer: Activity) -> Sequence[Values] | Values:
+    return (layer.output.summary.histogram,)
 
 
-def _h_magnitude(layer: Activity) -> tuple[Value, ...]:
-    return (statistics.magnitude_histogram(layer.output.h),)
+def _h_magnitude(layer: Activity) -> Sequence[Values] | Values:
+    return (layer.output.summary.magnitudes,)
 
 
-def _g_magnitude(layer: Sensitivity) -> tuple[Value, ...]:
-    return (statistics.magnitude_histogram(layer.g),)
+def _g_magnitude(layer: Sensitivity) -> Sequence[Values] | Values:
+    return (layer.summary.magnitudes,)
 
 
-_BINS = statistics.HISTOGRAM_BINS
-_FIRST, _LAST = statistics.MAGNITUDE_DECADES
+_BINS = summaries.HISTOGRAM_BINS
+_FIRST, _LAST = summaries.MAGNITUDE_DECADES
 _RANGES = {"": UNBOUNDED_RANGE} | {e.name: e.bounds for e in ACTIVATIONS.values() if e.bounds}
 _HISTOGRAM_METADATA = (
     ("slots", f"underflow, {_BINS} equal bins, overflow"),
@@ -276,7 +316,7 @@ _MAGNITUDE_METADATA = (
 
 
 def _counts(name: str, description: str, metadata: tuple[tuple[str, str], ...]) -> Column:
-    slots = statistics.MAGNITUDE_SLOTS
+    slots = summaries.MAGNITUDE_SLOTS
     if name.endswith("histogram"):
         slots = _BINS + 2
     return Column(name, description, "entries", "counts", slots, metadata)

@@ -7,14 +7,18 @@ serves a whole block. Draws are float32 whatever a network's dtype, so a float64
 network, computed more exactly.
 """
 
+import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-Array = NDArray[np.floating]
+from winit.network import statistics
+from winit.network.arrays import Array
+from winit.network.streams import Stream
+
 Purpose = Literal["input", "weights", "bias", "readout", "cotangent", "data", "batches"]
 Plain = Literal["normal", "uniform", "truncated_normal", "orthogonal"]
 
@@ -75,34 +79,81 @@ _DISTRIBUTIONS: dict[Plain | Literal["truncated", "own"], int] = {
 TRUNCATED_NORMAL_STD = 0.87962566103423978
 
 
-class Draws:
-    """The standard draws of one seed, each made once and kept, read-only.
+class Standard:
+    """A standard draw of one seed: all have mean 0 and variance 1.
 
-    A draw is named by its distribution, purpose, layer and shape. All have mean 0 and variance 1,
-    but for ``orthogonal``, whose rows or columns (whichever are fewer) are orthonormal.
+    But for ``orthogonal``, whose rows or columns (whichever are fewer) are orthonormal.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, draw: Callable[[], Array], draws: "Draws") -> None:
+        """``draw`` gives the same array each time."""
+        self._draw = draw
+        self._draws = draws
+        self._kept: Array | None = None
+
+    @property
+    def values(self) -> Array:
+        """The draw, read-only: kept where there is room, else drawn anew."""
+        if self._kept is not None:
+            return self._kept
+        drawn = self._draw()
+        drawn.flags.writeable = False
+        if self._draws.has_room(drawn.nbytes):
+            self._kept = drawn
+        return drawn
+
+    @cached_property
+    def moments(self) -> tuple[float, float]:
+        """The mean and standard deviation of its entries as they are."""
+        mean, std, _ = statistics.moments(self.values[np.newaxis])[0]
+        return float(mean), float(std)
+
+
+class Draws:
+    """The standard draws of one seed, each named by its distribution, purpose, layer, shape and dtype."""
+
+    def __init__(self, seed: int, room: float = math.inf) -> None:
+        """Keep up to ``room`` bytes of draws; what finds no room is drawn anew each time."""
         self.seed = seed
-        self._kept: dict[tuple[Distribution, Purpose, int, tuple[int, ...]], Array] = {}
+        self._room = room
+        self._standards: dict[Any, Standard] = {}
+
+    def has_room(self, size: int) -> bool:
+        """Take ``size`` bytes of the room, if there are so many."""
+        if size > self._room:
+            return False
+        self._room -= size
+        return True
 
     def generator(
         self, purpose: Purpose, layer: int, distribution: Plain | Literal["truncated", "own"] = "normal"
     ) -> np.random.Generator:
         """The stream of (seed, purpose, layer), from its start."""
+        return np.random.Generator(np.random.SFC64(self._sequence(purpose, layer, distribution)))
+
+    def _sequence(
+        self, purpose: Purpose, layer: int, distribution: Plain | Literal["truncated", "own"]
+    ) -> np.random.SeedSequence:
         key = (_PURPOSES[purpose], layer, _DISTRIBUTIONS[distribution])
-        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.seed, spawn_key=key)))
+        return np.random.SeedSequence(self.seed, spawn_key=key)
 
     def standard(
-        self, distribution: Distribution, purpose: Purpose, layer: int, shape: tuple[int, ...]
-    ) -> Array:
-        """The draw, float32 (``orthogonal``: float64), of this shape."""
-        key = (distribution, purpose, layer, shape)
-        if key not in self._kept:
-            drawn = self._draw(distribution, purpose, layer, shape)
-            drawn.flags.writeable = False
-            self._kept[key] = drawn
-        return self._kept[key]
+        self,
+        distribution: Distribution,
+        purpose: Purpose,
+        layer: int,
+        shape: tuple[int, ...],
+        dtype: "np.dtype[np.floating] | type[np.floating]" = np.float32,
+    ) -> Standard:
+        """The draw of this name. Its numbers are the same in every dtype, but for their rounding."""
+        name = (distribution, purpose, layer, shape, dtype)
+        if name not in self._standards:
+
+            def draw() -> Array:
+                return self._draw(distribution, purpose, layer, shape).astype(dtype, copy=False)
+
+            self._standards[name] = Standard(draw, self)
+        return self._standards[name]
 
     def _draw(
         self, distribution: Distribution, purpose: Purpose, layer: int, shape: tuple[int, ...]
@@ -110,23 +161,23 @@ class Draws:
         if isinstance(distribution, Truncated):
             return _truncated(self.generator(purpose, layer, "truncated"), shape, distribution)
         if distribution == "orthogonal":
-            return _orthogonal(_normal(self.generator(purpose, layer), shape))
-        return _SAMPLERS[distribution](self.generator(purpose, layer, distribution), shape)
+            return _orthogonal(Stream(self._sequence(purpose, layer, "normal")).normal(shape))
+        return _SAMPLERS[distribution](Stream(self._sequence(purpose, layer, distribution)), shape)
 
 
-def _normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return generator.standard_normal(shape, dtype=np.float32)
-
-
-def _uniform(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+def _uniform(stream: Stream, shape: tuple[int, ...]) -> Array:
     half_width = np.float32(np.sqrt(3.0))
-    return (2 * generator.random(shape, dtype=np.float32) - 1) * half_width
+    drawn = stream.uniform(shape)
+    drawn *= 2
+    drawn -= 1
+    drawn *= half_width
+    return drawn
 
 
-def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    drawn = generator.standard_normal(shape, dtype=np.float32)
+def _truncated_normal(stream: Stream, shape: tuple[int, ...]) -> Array:
+    drawn = stream.normal(shape)
     while (outside := np.abs(drawn) > 2).any():
-        drawn[outside] = generator.standard_normal(int(outside.sum()), dtype=np.float32)
+        drawn[outside] = stream.normal(int(outside.sum()))
     return drawn / np.float32(TRUNCATED_NORMAL_STD)
 
 
@@ -151,8 +202,8 @@ def _orthogonal(normal: Array) -> Array:
     return np.ascontiguousarray(q if rows >= columns else q.T)
 
 
-_SAMPLERS: dict[Plain, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
-    "normal": _normal,
+_SAMPLERS: dict[Plain, Callable[[Stream, tuple[int, ...]], Array]] = {
+    "normal": Stream.normal,
     "uniform": _uniform,
     "truncated_normal": _truncated_normal,
 }

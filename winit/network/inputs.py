@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winit.network import labels
-from winit.network.draws import Array, Draws
+from winit.network.arrays import Array
+from winit.network.draws import Draws
 from winit.network.labels import LabelError
 
 DIGITS_PIXELS = 64
@@ -143,7 +144,7 @@ def input_of(label: str) -> Input:
 
 
 def normal(wanted: Wanted) -> Array:
-    return wanted.draws.standard("normal", "input", 0, (wanted.batch, wanted.width))
+    return wanted.draws.standard("normal", "input", 0, (wanted.batch, wanted.width)).values
 
 
 def uint8(wanted: Wanted) -> Array:
@@ -269,4 +270,4 @@ INPUTS: dict[str, Entry] = {
 
 def cotangent(batch: int, outputs: int, draws: Draws) -> Array:
     """∂L/∂y = v ~ N(0, 1), shape (batch, outputs)."""
-    return draws.standard("normal", "cotangent", 0, (batch, outputs))
+    return draws.standard("normal", "cotangent", 0, (batch, outputs)).values

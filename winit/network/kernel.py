@@ -2,9 +2,11 @@
 
 Cells that share a seed, a probe and a width share their draws. Among them, networks of constant width
 that differ only in depth are beginnings of the deepest one: one forward pass serves them all, and
-each depth has a backward pass of its own. Neither changes a bit of any cell's result.
+each depth has a backward pass of its own. Small networks of one shape go through together. None of it changes
+a bit of any cell's result.
 """
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +15,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from winit.network.activations import Activation, activation
-from winit.network.cells import Cell, Probe, hidden_widths, input_width, is_constant
+from winit.network.activations import Activation, activation, histogram_range
+from winit.network.arrays import Array
+from winit.network.cells import Cell, hidden_widths, input_width, is_constant
 from winit.network.diagnostics import (
     COLUMNS,
     DIAGNOSTICS,
@@ -24,14 +27,21 @@ from winit.network.diagnostics import (
     Inputs,
     Sensitivity,
 )
-from winit.network.draws import Array, Draws
-from winit.network.initializers import Initializer, Law, Layer, initializer
+from winit.network.draws import Draws
+from winit.network.initializers import Initializer, Law, Layer, Weights, initializer
 from winit.network.inputs import cotangent, input_of
 from winit.network.propagation import Trace, backward, forward
 from winit.network.sources import Sources
 
 Table = dict[str, NDArray[np.generic]]
-"""The columns of a cell's layer rows, by name: shape (depth + 1,), or (depth + 1, slots)."""
+"""The columns of layer rows, by name.
+
+Of a cell the shape is (depth + 1,), or (depth + 1, slots); of several networks there is a first axis more.
+"""
+
+# Arrays of a layer that together stay in a core's second cache while they are measured: larger stacks spare
+# less than they lose.
+_STACK_BYTES = 2**19
 
 
 @dataclass(frozen=True)
@@ -43,23 +53,24 @@ class Measured:
     seconds: float
 
 
-def measure(cells: Iterable[Cell]) -> Iterator[Measured]:
+def measure(cells: Iterable[Cell], room: float = math.inf) -> Iterator[Measured]:
     """Compute ``cells``, in an order of the kernel's choice.
 
+    Standard draws are kept for the next network up to ``room`` bytes, else drawn again when they are needed.
     Raises whatever an initializer or activation raises. Values that overflow are counted in
     the results; they raise nothing.
     """
     ordered = sorted(cells, key=lambda cell: (repr(cell.probe), cell.seed, cell.width))
-    for (probe, seed, _), sharing in groupby(ordered, lambda c: (c.probe, c.seed, c.width)):
-        draws = Draws(seed)
+    for (_, seed, _), sharing in groupby(ordered, lambda c: (c.probe, c.seed, c.width)):
+        draws = Draws(seed, room)
         networks: dict[tuple[Sources, str, str, int], list[Cell]] = {}
         for cell in sharing:
             network = (cell.sources, cell.activation, cell.initializer, prefix_of(cell))
             networks.setdefault(network, []).append(cell)
-        for members in networks.values():
+        for stack in _stacks(networks.values()):
             # Within a generator, errstate would leak to the caller between two results.
             with np.errstate(all="ignore"):
-                finished = _measure_network(members, probe, draws)
+                finished = _measure_stack(stack, draws)
             yield from finished
 
 
@@ -69,37 +80,81 @@ def prefix_of(cell: Cell) -> int:
     return 0 if is_constant(cell.width) and not by_depth else cell.depth
 
 
-def _measure_network(cells: Sequence[Cell], probe: Probe, draws: Draws) -> list[Measured]:
-    """Cells of one network that differ only in depth: one forward pass, a backward pass each."""
+def _stacks(networks: Iterable[list[Cell]]) -> Iterator[list[list[Cell]]]:
+    """Networks with one activation and the same depths, as many together as fit into the cache."""
+    alike: dict[tuple[Sources, str, tuple[int, ...]], list[list[Cell]]] = {}
+    for cells in networks:
+        cells.sort(key=lambda cell: cell.depth)
+        depths = tuple(cell.depth for cell in cells)
+        alike.setdefault((cells[0].sources, cells[0].activation, depths), []).append(cells)
+    for same in alike.values():
+        size = networks_in_a_stack(same[0][-1])
+        for start in range(0, len(same), size):
+            yield same[start : start + size]
+
+
+def networks_in_a_stack(cell: Cell) -> int:
+    """How many networks like this cell's are computed together."""
+    widest = max(hidden_widths(cell.width, cell.depth))
+    layer = cell.probe.batch * widest * np.dtype(cell.probe.dtype).itemsize
+    return max(_STACK_BYTES // layer, 1)
+
+
+def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measured]:
+    """For each network the cells that differ only in depth: one forward pass, a backward pass each."""
     started = time.perf_counter()
-    deepest = max(cells, key=lambda cell: cell.depth)
-    network = Network(deepest, draws)
-    x = network.examples
-    outputs = [Inputs(x)]
+    networks = [Network(cells[-1], draws) for cells in stack]
+    first = networks[0]
+    x = first.examples[np.newaxis]
+    bins = histogram_range(first.activation.label) if first.probe.histograms else None
+    outputs = [Inputs(x, bins)]
     layers: list[Trace] = []
-    table = empty_table(COLUMNS, deepest.depth + 1)
-    diagnostics = [d for d in DIAGNOSTICS if probe.histograms or not d.counts]
-    paired = input_of(probe.input).entry.paired
-    record(table, 0, Activity(network.activation, outputs[0], paired=paired), diagnostics)
-    for index, layer in enumerate(forward(x, network.parameters, network.activation, deepest.depth), 1):
-        outputs.append(Inputs(layer.h))
+    table = empty_table(COLUMNS, len(stack), first.depth + 1)
+    diagnostics = [d for d in DIAGNOSTICS if first.probe.histograms or not d.counts]
+    paired = input_of(first.probe.input).entry.paired
+    record(table, 0, Activity(first.activation, outputs[0], paired=paired), diagnostics)
+
+    def parameters(index: int, inputs: Array) -> tuple[list[Weights], Array | None]:
+        made = [
+            network.parameters(index, inputs[min(k, len(inputs) - 1)]) for k, network in enumerate(networks)
+        ]
+        return [weights for weights, _ in made], _stacked([bias for _, bias in made])
+
+    readouts: dict[int, list[Weights]] = {}
+    depths = [cell.depth for cell in stack[0]]
+    for index, layer in enumerate(forward(x, parameters, first.activation, first.depth), 1):
+        outputs[-1].keep_for(layer.h.shape[2])
+        outputs.append(Inputs(layer.h, bins))
         activity = Activity(
-            network.activation, outputs[-1], layer.z, layer.derivative, layer.weights, paired=paired
+            first.activation, outputs[-1], layer.z, layer.derivative, layer.weights, paired=paired
         )
         record(table, index, activity, diagnostics)
-        layers.append(Trace(layer.inputs, layer.weights, layer.derivative))
-    shared = (time.perf_counter() - started) / len(cells)
+        layers.append(Trace(layer.weights, layer.derivative))
+        if index in depths:
+            readouts[index] = [n.readout(index, h) for n, h in zip(networks, layer.h, strict=True)]
+    shared = (time.perf_counter() - started) / sum(map(len, stack))
 
     finished = []
-    for cell in cells:
+    for of_depth in zip(*stack, strict=True):
         started = time.perf_counter()
-        rows = {name: column[: cell.depth + 1].copy() for name, column in table.items()}
-        readout = network.readout(cell.depth, outputs[cell.depth].h)
-        for step in backward(layers[: cell.depth], readout, network.cotangent):
-            sensitivity = Sensitivity(outputs[step.index - 1], step.g, step.delta)
+        depth = of_depth[0].depth
+        rows = {name: column[:, : depth + 1].copy() for name, column in table.items()}
+        for step in backward(layers[:depth], readouts[depth], first.cotangent[np.newaxis]):
+            inputs = outputs[step.index - 1]
+            sensitivity = Sensitivity(inputs, step.g, step.delta, first.probe.histograms)
             record(rows, step.index, sensitivity, diagnostics)
-        finished.append(Measured(cell, rows, shared + time.perf_counter() - started))
+        seconds = shared + (time.perf_counter() - started) / len(stack)
+        for k, cell in enumerate(of_depth):
+            finished.append(Measured(cell, {name: column[k] for name, column in rows.items()}, seconds))
     return finished
+
+
+def _stacked(biases: Sequence[Array | None]) -> Array | None:
+    """Biases of shape (networks, 1, units), None where no network has any."""
+    given = next((bias for bias in biases if bias is not None), None)
+    if given is None:
+        return None
+    return np.array([np.zeros_like(given) if bias is None else bias for bias in biases])[:, np.newaxis]
 
 
 class Network:
@@ -127,44 +182,44 @@ class Network:
         drawn = cotangent(self.probe.batch, self.probe.outputs, self.draws)
         return drawn.astype(self.dtype, copy=False)
 
-    def parameters(self, index: int, inputs: Array) -> tuple[Array, Array | None]:
-        """W_l, shape (fan_in, fan_out), and b_l, shape (fan_out,), of layer l = ``index``.
+    def parameters(self, index: int, inputs: Array) -> tuple[Weights, Array | None]:
+        """W_l, of shape (fan_in, fan_out), and b_l, shape (fan_out,), of layer l = ``index``.
 
         The readout is layer depth + 1; here it may have biases too.
         """
         fan_out = self.widths[index - 1]
         layer = self._layer(inputs, fan_out, index, self.depth)
-        weights, bias = self.initializer.parameters(layer)
+        weights, bias = self.initializer.weights(layer)
         if bias is None and self.probe.bias_std:
             bias = layer.draw(Law("normal", self.probe.bias_std), "bias")
         return weights, bias
 
-    def readout(self, depth: int, inputs: Array) -> Array:
-        """W_out behind layer ``depth``, shape (width of that layer, outputs)."""
-        return self.initializer.parameters(self._layer(inputs, self.probe.outputs, depth + 1, depth))[0]
+    def readout(self, depth: int, inputs: Array) -> Weights:
+        """W_out behind layer ``depth``, of shape (width of that layer, outputs)."""
+        return self.initializer.weights(self._layer(inputs, self.probe.outputs, depth + 1, depth))[0]
 
     def _layer(self, inputs: Array, fan_out: int, index: int, depth: int) -> Layer:
         fan_in = inputs.shape[1]
         return Layer(fan_in, fan_out, index, depth, self.activation, self.draws, self.dtype, inputs)
 
 
-def empty_table(columns: Iterable[Column], rows: int) -> Table:
-    """So many rows in which nothing is defined yet."""
+def empty_table(columns: Iterable[Column], networks: int, rows: int) -> Table:
+    """So many rows for each network, in which nothing is defined yet."""
     table: Table = {}
     for column in columns:
         if column.kind == "counts":
-            table[column.name] = np.zeros((rows, column.slots), np.uint32)
+            table[column.name] = np.zeros((networks, rows, column.slots), np.uint32)
         elif column.kind == "count":
-            table[column.name] = np.full(rows, -1, np.int32)
+            table[column.name] = np.full((networks, rows), -1, np.int32)
         else:
-            table[column.name] = np.full(rows, np.nan)
+            table[column.name] = np.full((networks, rows), np.nan)
     return table
 
 
 def record(table: Table, row: int, layer: Activity | Sensitivity, diagnostics: Iterable[Diagnostic]) -> None:
-    """Take those of the measurements that ``layer`` allows, into ``row``."""
+    """Take those of the measurements that ``layer`` allows, into ``row`` of every network."""
+    parts = layer.parts
     for diagnostic in diagnostics:
-        if diagnostic.of not in layer.parts:
-            continue
-        for column, value in zip(diagnostic.columns, diagnostic.measure(layer), strict=True):
-            table[column.name][row] = value
+        if diagnostic.of in parts:
+            for column, values in zip(diagnostic.columns, diagnostic.measure(layer), strict=True):
+                table[column.name][:, row] = values

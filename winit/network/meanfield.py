@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from winit.network.activations import Activation
+from winit.network.arrays import Array
 from winit.network.correlation import joint_derivative, joint_expectation, joint_gap
-from winit.network.draws import Array
 from winit.network.quadrature import LEAST_Q, derivative, expectation
 
 # Iterations before a root finder takes over: by then a V that is not monotone has settled.

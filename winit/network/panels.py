@@ -18,7 +18,7 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from winit.network.activations import Activation
-from winit.network.draws import Array
+from winit.network.arrays import Array
 
 Flags = NDArray[np.bool_]
 

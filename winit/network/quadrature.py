@@ -18,7 +18,7 @@ from numpy.polynomial import Polynomial, hermite_e
 from numpy.typing import ArrayLike
 
 from winit.network.activations import Activation
-from winit.network.draws import Array
+from winit.network.arrays import Array
 from winit.network.panels import ABSCISSAE, WEIGHTS, Flags, features, logarithms, outgrows_powers, smooth
 
 LEAST_Q = 1e-60

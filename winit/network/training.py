@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winit.network.activations import Activation, activation
+from winit.network.arrays import Array
 from winit.network.cells import Cell, Probe
 from winit.network.datasets import Labels, Split, dataset
 from winit.network.diagnostics import DIAGNOSTICS, Activity, Column, Inputs, Sensitivity
-from winit.network.draws import Array, Draws
+from winit.network.draws import Draws
+from winit.network.initializers import Matrix, Weights
 from winit.network.kernel import Network, Table, empty_table, record
 from winit.network.propagation import (
-    Backward,
     Forward,
     Parameters,
     backward,
@@ -36,7 +37,7 @@ from winit.network.propagation import (
 )
 from winit.network.sources import Sources, identity
 
-TRAINING_VERSION = "1"
+TRAINING_VERSION = "2"
 """Part of every run's identity: raise it when a change of the code changes a number."""
 
 RECORDS_A_DECADE = 5
@@ -159,6 +160,18 @@ def accuracy(y: Array, labels: Labels) -> float:
 # The network
 
 
+@dataclass(frozen=True)
+class Gradient:
+    """A layer after the backward pass, as a stack of one network: arrays have shape (1, batch, units)."""
+
+    index: int
+    """1 … depth + 1"""
+    inputs: Array
+    """h_{l-1}"""
+    g: Array
+    delta: Array
+
+
 class Model:
     """A network that is trained: W and b of the layers 1 … depth + 1, the last one the readout."""
 
@@ -172,42 +185,45 @@ class Model:
         self.weights: list[Array] = []
         self.biases: list[Array] = []
 
-        def made(index: int, inputs: Array) -> tuple[Array, Array]:
-            weights, bias = network.parameters(index, inputs)
-            self.weights.append(np.array(weights))
-            self.biases.append(np.zeros_like(weights[0]) if bias is None else np.array(bias))
+        def start(index: int, inputs: Array) -> tuple[list[Weights], Array]:
+            made, bias = network.parameters(index, inputs[0])
+            self.weights.append(np.array(made.array))
+            self.biases.append(np.zeros_like(self.weights[-1][0]) if bias is None else np.array(bias))
             return self._parameters(index, inputs)
 
-        for _ in self._layers(x, made):
+        for _ in self._layers(x, start):
             pass
 
     def forward(self, x: Array) -> Iterator[Forward]:
-        """The layers 1 … depth + 1, in this order; ``h`` of the last one is y."""
+        """The layers 1 … depth + 1, in this order, as a stack of one network; ``h`` of the last one is y."""
         return self._layers(x, self._parameters)
 
-    def gradients(self, x: Array, labels: Labels) -> tuple[Array, list[Backward]]:
+    def gradients(self, x: Array, labels: Labels) -> tuple[Array, list[Gradient]]:
         """y, shape (batch, classes), and the layers depth + 1 … 1 after the backward pass."""
         layers = list(self.forward(x))
         readout = layers.pop()
-        error = softmax_error(readout.h, labels)
-        passed = Backward(self.depth + 1, readout.inputs, error, error)
-        return readout.h, [passed, *backward(layers, readout.weights, error)]
+        error = softmax_error(readout.h[0], labels)[np.newaxis]
+        passed = Gradient(self.depth + 1, readout.inputs, error, error)
+        steps = backward(layers, readout.weights, error)
+        below = [Gradient(step.index, layers[step.index - 1].inputs, step.g, step.delta) for step in steps]
+        return readout.h[0], [passed, *below]
 
-    def update(self, passed: Iterable[Backward], rate: float) -> None:
+    def update(self, passed: Iterable[Gradient], rate: float) -> None:
         """A step of gradient descent."""
         for layer in passed:
-            self.weights[layer.index - 1] -= rate * weight_gradient(layer)
-            self.biases[layer.index - 1] -= rate / len(layer.delta) * layer.delta.sum(axis=0)
+            (delta,) = layer.delta
+            self.weights[layer.index - 1] -= rate * weight_gradient(layer.inputs, layer.delta)[0]
+            self.biases[layer.index - 1] -= rate / len(delta) * delta.sum(axis=0)
 
     def _layers(self, x: Array, parameters: Parameters) -> Iterator[Forward]:
-        h = x
-        for layer in forward(x, parameters, self.activation, self.depth):
+        h = x[np.newaxis]
+        for layer in forward(h, parameters, self.activation, self.depth):
             h = layer.h
             yield layer
         yield from forward(h, lambda _, inputs: parameters(self.depth + 1, inputs), activation("identity"), 1)
 
-    def _parameters(self, index: int, _: Array) -> tuple[Array, Array]:
-        return self.weights[index - 1], self.biases[index - 1]
+    def _parameters(self, index: int, _: Array) -> tuple[list[Weights], Array]:
+        return [Matrix(self.weights[index - 1])], self.biases[index - 1]
 
 
 # The run
@@ -237,7 +253,7 @@ def _train(run: Run, draws: Draws) -> Trained:
     model = Model(run, draws, data.x[batch])
     records = recorded_steps(task.steps)
     tables: list[Table] = []
-    passed: list[Backward] = []
+    passed: list[Gradient] = []
     for step in range(task.steps + 1):
         if step > 0:
             model.update(passed, run.learning_rate)
@@ -269,10 +285,10 @@ def _batches(examples: int, size: int, draws: Draws) -> Iterator[NDArray[np.int6
         epoch += 1
 
 
-def _recorded(model: Model, data: Split, passed: Iterable[Backward], step: int, rate: float) -> Table:
+def _recorded(model: Model, data: Split, passed: Iterable[Gradient], step: int, rate: float) -> Table:
     """The rows of the layers 1 … depth + 1 as they are now."""
     layers = model.depth + 1
-    table: dict[str, Any] = empty_table(COLUMNS, layers)
+    stack = empty_table(COLUMNS, 1, layers)
     for row, layer in enumerate(model.forward(data.x)):
         activity = Activity(
             model.activation if row < model.depth else activation("identity"),
@@ -281,13 +297,14 @@ def _recorded(model: Model, data: Split, passed: Iterable[Backward], step: int, 
             layer.derivative,
             layer.weights,
         )
-        record(table, row, activity, _DIAGNOSTICS)
+        record(stack, row, activity, _DIAGNOSTICS)
     for back in passed:
         sensitivity = Sensitivity(Inputs(back.inputs), back.g, back.delta)
-        record(table, back.index - 1, sensitivity, _DIAGNOSTICS)
-    table["loss"][:] = cross_entropy(layer.h, data.labels)
+        record(stack, back.index - 1, sensitivity, _DIAGNOSTICS)
+    table: dict[str, Any] = {name: column[0] for name, column in stack.items()}
+    table["loss"][:] = cross_entropy(layer.h[0], data.labels)
     (held_out,) = deque(model.forward(data.held_out_x), maxlen=1)
-    table["accuracy"][:] = accuracy(held_out.h, data.held_out_labels)
+    table["accuracy"][:] = accuracy(held_out.h[0], data.held_out_labels)
     sizes = np.array([weights.size for weights in model.weights])
     norms = np.sqrt(sizes * (table["w_std"] ** 2 + table["w_mean"] ** 2))
     table["update_to_weight"] = np.where(norms > 0, rate * table["weight_grad_norm"] / norms, np.nan)

@@ -18,7 +18,7 @@ import numpy as np
 from winit.network import labels, sources
 from winit.network.activations import piecewise, smooth
 from winit.network.activations.entry import Entry, Pair
-from winit.network.draws import Array
+from winit.network.arrays import Array
 from winit.network.labels import LabelError, described
 from winit.network.sources import Sources
 
@@ -61,6 +61,7 @@ class Activation:
         return self.entry.period(**dict(self.arguments))
 
 
+@lru_cache(maxsize=1024)
 def histogram_range(label: str) -> tuple[float, float]:
     """What the histogram of h covers: the activation's own range, (−4, 4) where unbounded."""
     entry = ACTIVATIONS.get(labels.parse(label).name)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from winit.network.draws import Array
+from winit.network.arrays import Array
 
 Pair = tuple[Array, Array]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from winit.network.activations.arguments import require
 from winit.network.activations.entry import Entry, Pair
-from winit.network.draws import Array
+from winit.network.arrays import Array
 
 
 def identity(z: Array) -> Pair:

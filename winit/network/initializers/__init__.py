@@ -14,13 +14,24 @@ import numpy as np
 
 from winit.network import labels, sources
 from winit.network.activations import Activation, activation
-from winit.network.draws import Array, Draws
+from winit.network.arrays import Array
+from winit.network.draws import Draws
 from winit.network.initializers import frameworks, matrices, papers
-from winit.network.initializers.entry import Entry, Law, Layer, Made, WithBias
+from winit.network.initializers.entry import Entry, Law, Layer, Made, Matrix, Weights, WithBias
 from winit.network.labels import LabelError, described
 from winit.network.sources import Sources
 
-__all__ = ["INITIALIZERS", "Entry", "Initializer", "Law", "Layer", "WithBias", "initializer"]
+__all__ = [
+    "INITIALIZERS",
+    "Entry",
+    "Initializer",
+    "Law",
+    "Layer",
+    "Matrix",
+    "Weights",
+    "WithBias",
+    "initializer",
+]
 
 INITIALIZERS: dict[str, Entry] = {
     entry.name: entry for entry in (*papers.ENTRIES, *matrices.ENTRIES, *frameworks.ENTRIES)
@@ -60,10 +71,14 @@ class Initializer:
 
         Both are in the layer's dtype. Raises LabelError where a user's own function gives anything else.
         """
+        weights, bias = self.weights(layer)
+        return weights.array, bias
+
+    def weights(self, layer: Layer) -> tuple[Weights, Array | None]:
+        """The same, where W may be a scale and the standard draw that other networks are drawn from, too."""
         weights, bias = self._made(layer)
         try:
-            drawn = layer.draw(weights)
-            return drawn, None if bias is None else layer.draw(bias, "bias")
+            return layer.weights(weights), None if bias is None else layer.draw(bias, "bias")
         except LabelError as error:
             raise LabelError(f"{self.label} {error}") from None
 
@@ -106,5 +121,5 @@ def initializer(label: str, at_hand: Sources = ()) -> Initializer:
 def _trial_layer(function: Activation) -> Layer:
     """A small layer, on which what is wrong with an initializer shows before anything runs."""
     draws = Draws(0)
-    inputs = draws.standard("normal", "input", 0, (24, 16))
+    inputs = draws.standard("normal", "input", 0, (24, 16)).values
     return Layer(16, 12, 1, 2, function, draws, np.dtype(np.float32), inputs)

@@ -7,8 +7,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from winit.network import statistics
 from winit.network.activations import Activation
-from winit.network.draws import Array, Distribution, Draws, Purpose, Truncated, excess_kurtosis
+from winit.network.arrays import Array
+from winit.network.draws import Distribution, Draws, Purpose, Standard, Truncated, excess_kurtosis
 from winit.network.labels import LabelError
 
 
@@ -80,13 +82,15 @@ class Layer:
         return self.index > self.depth
 
     def standard(self, distribution: Distribution) -> Array:
-        """The layer's standard draw, shape (fan_in, fan_out), in its dtype; do not write to it.
+        """The layer's standard draw, shape (fan_in, fan_out), in its dtype; read-only.
 
         All initializers share it, so that they can be compared on equal terms.
         """
         # Readouts of every depth are one draw, so that cells that differ in depth stay paired.
-        drawn = self.draws.standard(distribution, *self._stream, self.shape)
-        return drawn.astype(self.dtype, copy=False)
+        return self._standard(distribution).values
+
+    def _standard(self, distribution: Distribution) -> Standard:
+        return self.draws.standard(distribution, *self._stream, self.shape, self.dtype)
 
     @property
     def generator(self) -> np.random.Generator:
@@ -97,22 +101,82 @@ class Layer:
     def _stream(self) -> tuple[Purpose, int]:
         return ("readout", 0) if self.is_readout else ("weights", self.index)
 
+    def weights(self, made: Law | Array) -> "Weights":
+        """W, shape (fan_in, fan_out), in the layer's dtype; a standard draw is not scaled but shared."""
+        if isinstance(made, Law) and made.distribution != "constant" and made.std and not made.mean:
+            self._check(made, "weights")
+            return Scaled(self._standard(made.distribution), float(self.dtype.type(made.std)))
+        return Matrix(self.draw(made))
+
+    def _check(self, law: Law, of: str) -> None:
+        if max(abs(law.mean), law.std) > float(np.finfo(self.dtype).max):
+            raise LabelError(f"gave {of} of mean {law.mean} and std {law.std}, too large for {self.dtype}")
+
     def draw(self, made: Law | Array, of: Literal["weights", "bias"] = "weights") -> Array:
         """W, shape (fan_in, fan_out), or b, shape (fan_out,), in the layer's dtype."""
         shape: tuple[int, ...] = self.shape if of == "weights" else (self.fan_out,)
         if not isinstance(made, Law):
             return _checked(made, of, shape, self.dtype)
-        if max(abs(made.mean), made.std) > float(np.finfo(self.dtype).max):
-            raise LabelError(f"gave {of} of mean {made.mean} and std {made.std}, too large for {self.dtype}")
+        self._check(made, of)
         if made.distribution == "constant":
             return np.full(shape, made.mean, self.dtype)
         purpose, index = self._stream if of == "weights" else ("bias", self.index)
-        standard = self.draws.standard(made.distribution, purpose, index, shape)
+        standard = self.draws.standard(made.distribution, purpose, index, shape, self.dtype).values
         with np.errstate(over="ignore"):  # weights near the largest float may be infinite
-            drawn = standard.astype(self.dtype, copy=False) * self.dtype.type(made.std)
+            drawn = standard * self.dtype.type(made.std)
             if made.mean:
                 drawn += self.dtype.type(made.mean)
         return drawn
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Weights W, shape (fan_in, fan_out), as they are."""
+
+    matrix: Array
+    scale: float = 1.0
+    """W is this times ``matrix``."""
+
+    @property
+    def array(self) -> Array:
+        """W itself."""
+        return self.matrix
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the entries of W; NaN where one is not finite."""
+        mean, std, _ = statistics.moments(self.matrix[np.newaxis])[0]
+        return float(mean), float(std)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Weights W = ``scale`` · a standard draw, which all networks that are drawn from it share."""
+
+    standard: Standard
+    """Of shape (fan_in, fan_out)."""
+    scale: float
+
+    @property
+    def matrix(self) -> Array:
+        """The standard draw."""
+        return self.standard.values
+
+    @property
+    def array(self) -> Array:
+        """W itself."""
+        matrix = self.matrix
+        with np.errstate(over="ignore"):  # weights near the largest float may be infinite
+            return matrix * matrix.dtype.type(self.scale)
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the entries of W."""
+        mean, std = self.standard.moments
+        return self.scale * mean, self.scale * std
+
+
+Weights: TypeAlias = Matrix | Scaled
 
 
 def _checked(values: object, what: str, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:

@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-from winit.network.draws import TRUNCATED_NORMAL_STD, Array, Truncated
+from winit.network.arrays import Array
+from winit.network.draws import TRUNCATED_NORMAL_STD, Truncated
 from winit.network.initializers import matrices, papers
 from winit.network.initializers.entry import Entry, Law, Layer, Made, WithBias, at_least_zero
 from winit.network.labels import LabelError

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from winit.network.draws import Array
+from winit.network.arrays import Array
 from winit.network.initializers.entry import Entry, Layer, at_least_zero
 from winit.network.labels import LabelError
 

@@ -1,0 +1,6 @@
+"""What the arrays of a network are, to the type checker."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
