@@ -143,7 +143,10 @@ def _metadata(config: Config, shards: int) -> dict[bytes, str]:
 
 
 def _ids(make: Callable[..., str], grid: Grid, parts: tuple[str, ...]) -> list[str]:
-    return [make(*values) for values in zip(*map(grid.values, parts), strict=True)]
+    # An id is the digest of a text. That of the settings is made once here, and not for each cell again.
+    settings = next(iter(grid.levels))
+    texts = grid.with_levels(**{settings: [str(value) for value in grid.levels[settings]]})
+    return list(map(make, *map(texts.values, parts)))
 
 
 def _each_once(grid: Grid) -> Grid:
