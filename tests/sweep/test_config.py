@@ -128,6 +128,25 @@ def test_bad_settings_are_refused(section, word):
     assert word in message
 
 
+def test_a_slip_in_the_size_is_refused_with_both_mends():
+    many = list(range(1, 10_001))
+    grid = {"initializer": "zeros", "activation": "tanh", "depth": many, "width": many}
+    slip = {"grids": [grid | {"seed": {"count": 10_000}}]}
+    (message,) = problems(slip).values()
+    assert "1,000,000,000,000 cells" in message
+    assert "raise it in the config, or give `winit plan` --yes" in message
+    assert Config.checked(slip, "test", any_size=True).size == 10**12
+    raised = Config.checked(slip | {"sweep": {"max_cells": 10**12}}, "test")
+    assert raised.too_large is None
+
+
+def test_a_million_cells_pass_and_one_more_does_not():
+    grid = {"initializer": "zeros", "activation": "tanh", "depth": 1, "width": 1}
+    grids = [grid | {"seed": {"count": 1_000_000}}]
+    assert Config.checked({"grids": grids}, "test").size == 1_000_000
+    assert "1,000,001 cells" in problems({"grids": [*grids, grid | {"seed": 0}]})[""]
+
+
 @pytest.mark.parametrize(("given", "folder"), [("res/", "res"), ("./a//b", "a/b"), ("/x/y/", "/x/y")])
 def test_the_results_folder_has_one_spelling(given, folder):
     assert Config.checked(TINY | {"results": given}, "test").results == folder

@@ -31,6 +31,7 @@ from winit.network.sources import Sources
 from winit.network.training import Task
 from winit.sweep.fields import (
     LARGEST_WIDTH,
+    CellCount,
     Count,
     Depth,
     DepthOrNone,
@@ -210,6 +211,11 @@ class TrainingSettings(_Model):
     grids: list[TrainingGrid] = Field([], description="the runs are the union of these products")
     task: TaskSettings = TaskSettings()
 
+    @property
+    def size(self) -> int:
+        """How many points the grids have, before those that are in several are united."""
+        return sum(grid.size for grid in self.grids)
+
     @model_validator(mode="before")
     @classmethod
     def _grids_inherit_the_task(cls, data: Any) -> Any:
@@ -245,7 +251,7 @@ class SweepSettings(_Model):
 
     block_seconds: Seconds = Field(1.0, description="about how long one task computes")
     part_seconds: Seconds = Field(10.0, description="finished work is on disk at least so often")
-    max_cells: Count = Field(1_000_000, description="a larger grid is refused, since it may be a slip")
+    max_cells: CellCount = Field(1_000_000, description="a larger grid is refused, since it may be a slip")
 
 
 class Config(_Model):
@@ -268,17 +274,27 @@ class Config(_Model):
     def _grids_inherit_the_probe(cls, data: Any) -> Any:
         return _inherited(data, "probe", ProbeSettings)
 
-    @model_validator(mode="after")
-    def _not_too_many_cells(self) -> Self:
-        named = (("the grids", "cells", self.grids), ("the training grids", "runs", self.training.grids))
-        for what, unit, grids in named:
-            cells = sum(grid.size for grid in grids)
+    @property
+    def size(self) -> int:
+        """How many points the grids have, before those that are in several are united."""
+        return sum(grid.size for grid in self.grids)
+
+    @property
+    def too_large(self) -> str | None:
+        """Which grids have more points than ``sweep.max_cells``, with the mend; None where none has."""
+        named = (("the grids", "cells", self.size), ("the training grids", "runs", self.training.size))
+        for what, unit, cells in named:
             if cells > self.sweep.max_cells:
-                raise ValueError(
+                return (
                     f"{what} have {cells:,} {unit}, more than sweep.max_cells, which is"
-                    f" {self.sweep.max_cells:,}; raise it if so many are meant"
+                    f" {self.sweep.max_cells:,}; where so many are meant raise it in the config, or give"
+                    " `winit plan` --yes"
                 )
-        return self
+        return None
+
+    def refusal(self, source: str) -> ConfigError:
+        """The error of a config that is too large."""
+        return ConfigError(source, [Problem("", self.too_large or "")])
 
     @property
     def sources(self) -> Sources:
@@ -288,26 +304,35 @@ class Config(_Model):
         )
 
     @classmethod
-    def checked(cls, data: Any, source: str) -> "Config":
-        """``data``, as read from YAML, checked. Raises ConfigError with everything that is wrong."""
+    def checked(cls, data: Any, source: str, *, any_size: bool = False) -> "Config":
+        """``data``, as read from YAML, checked. Raises ConfigError with everything that is wrong.
+
+        That it is ``too_large`` is wrong too, unless ``any_size``.
+        """
         if not isinstance(data, dict):
             raise ConfigError(source, [Problem("", "is not a mapping with the key 'grids'")])
         try:
-            return cls.model_validate(data)
+            config = cls.model_validate(data)
         except ValidationError as error:
             problems = [problem_of(details, _known_keys) for details in error.errors()]
-        raise ConfigError(source, problems)
+            raise ConfigError(source, problems) from None
+        if config.too_large and not any_size:
+            raise config.refusal(source)
+        return config
 
     @classmethod
-    def read(cls, path: Path) -> "Config":
-        """The config in a YAML file. Raises ConfigError where it cannot be read or is wrong."""
+    def read(cls, path: Path, *, any_size: bool = False) -> "Config":
+        """The config in a YAML file. Raises ConfigError where it cannot be read or is wrong.
+
+        That it is ``too_large`` is wrong too, unless ``any_size``.
+        """
         try:
             data = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(str(path), [Problem("", f"cannot be read: {error}")]) from None
         except yaml.YAMLError as error:
             raise ConfigError(str(path), [Problem("", f"is not YAML: {error}")]) from None
-        return cls.checked(data, str(path))
+        return cls.checked(data, str(path), any_size=any_size)
 
     def to_yaml(self) -> str:
         """The canonical text: the same for every spelling of one config."""

@@ -13,6 +13,7 @@ def _number(value: Any) -> Any:
 
 
 Count = Annotated[int, BeforeValidator(_number), Field(ge=1, le=10_000_000)]
+CellCount = Annotated[int, BeforeValidator(_number), Field(ge=1, lt=2**63)]
 Depth = Annotated[int, BeforeValidator(_number), Field(ge=1, le=100_000)]
 DepthOrNone = Annotated[int, BeforeValidator(_number), Field(ge=0, le=100_000)]
 Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
