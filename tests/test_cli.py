@@ -1,6 +1,11 @@
 """The commands: help with an example, errors in a line with the mend."""
 
 import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -34,14 +39,25 @@ def config(tmp_path):
     return str(path)
 
 
+def words(output):
+    """The words of each line."""
+    return [line.split() for line in output.splitlines()]
+
+
 def test_plan_then_status(config, tmp_path):
     missing = run("status", "--config", config)
     assert missing.exit_code == 1
     assert "run `winit plan --write` first" in missing.output
-    assert "96 cells, 336 layer rows" in run("plan", "--config", config).output
+    planned = words(run("plan", "--config", config).output)
+    assert ["number", "96", "32"] in planned
+    assert ["layer", "rows", "336", "512"] in planned
     assert not (tmp_path / "results").exists()  # looking costs nothing
     assert run("plan", "--config", config, "--write").exit_code == 0
-    assert "0 cells done, 96 missing, 0 failed" in run("status", "--config", config).output
+    state = words(run("status", "--config", config, "--threads", "3").output)
+    assert " ".join(state[0]) == "0 cells done, 96 missing, 0 failed"
+    assert ["cells", "missing", "runs", "missing"] in state
+    assert ["layer", "rows", "336", "512"] in state
+    assert state[-1][:4] == ["time", "on", "3", "cores"]
     early = run("collect", "--config", config)
     assert early.exit_code == 1
     assert "96 of 96 planned cells are not in the store" in early.output
@@ -78,6 +94,47 @@ def test_a_cell_too_large_for_the_machine_is_refused_with_the_numbers(tmp_path):
     assert "depth 100, width 1000000 and batch 1000 needs about" in result.output
     assert not (tmp_path / "results").exists()
     assert run("simulate", "he_normal", "relu", "--width", "1000000").exit_code == 1
+
+
+def test_fewer_workers_are_proposed_where_a_cell_fits_into_a_larger_share(config, monkeypatch):
+    monkeypatch.setattr("winit.sweep.machine.memory_limit", lambda: 2e9)
+    many = run("plan", "--config", config, "--threads", "96")
+    assert many.exit_code == 1
+    assert "each of 96 workers" in many.output
+    fewer = re.search(r"winit plan --threads (\d+)", many.output)[1]
+    assert run("plan", "--config", config, "--threads", fewer).exit_code == 0
+
+
+@pytest.fixture
+def large(config):
+    """The same config with fewer cells allowed than it has."""
+    data = yaml.safe_load(Path(config).read_text())
+    data["sweep"]["max_cells"] = 95
+    Path(config).write_text(yaml.safe_dump(data))
+    return config
+
+
+def test_a_plan_over_the_allowed_size_asks_for_yes(large, tmp_path):
+    refused = run("plan", "--config", large, "--write")
+    assert refused.exit_code == 2
+    assert "96 cells, more than sweep.max_cells, which is 95" in refused.output
+    assert "raise it in the config, or give `winit plan` --yes" in refused.output
+    assert not (tmp_path / "results").exists()
+    assert run("plan", "--config", large, "--write", "--yes").exit_code == 0
+    assert "96 missing" in run("status", "--config", large).output
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"y\n", 0), (b"n\n", 1)])
+def test_on_a_terminal_a_plan_over_the_allowed_size_is_a_question(answer, code, large):
+    keyboard, terminal = os.openpty()
+    os.write(keyboard, answer)
+    command = [sys.executable, "-m", "winit", "plan", "--config", large]
+    asked = subprocess.run(command, stdin=terminal, capture_output=True, text=True)
+    os.close(keyboard)
+    os.close(terminal)
+    assert asked.returncode == code
+    assert "Plan it now? [y/N]" in asked.stdout
+    assert ("layer rows" in asked.stdout) == (code == 0)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"grids": 3}'])

@@ -1,6 +1,7 @@
 """The commands. Each step of the workflow is one of them; modules are imported when a step needs them."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,8 +89,15 @@ def _open(config_file: Path) -> "tuple[Config, Results]":
     from winit.sweep.config import Config
     from winit.sweep.layout import Results
 
-    config = Config.read(config_file)
+    # That it may be large is asked where it is planned; the other steps do what the plan says.
+    config = Config.read(config_file, any_size=True)
     return config, Results(Path(config.results))
+
+
+def _available_cores() -> int:
+    from winit.sweep.cluster import available_cores
+
+    return available_cores()
 
 
 @main.command(epilog="Example: winit config --json '{\"grids\": […]}' --output results/config.yaml")
@@ -110,31 +118,41 @@ def config(text: str, output: Path) -> None:
         file.write_text(checked.to_yaml(), encoding="utf-8")
 
 
-@main.command(epilog="Example: winit plan --config config/default.yaml")
+@main.command(epilog="Example: winit plan --config config/default.yaml --threads 32")
 @_config_option
+@_threads_option
 @click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Sweeps to cut it into.")
 @click.option("--write", is_flag=True, help="Write it to plan.parquet, which the sweep reads.")
-def plan(config_file: Path, shards: int, write: bool) -> None:
-    """Say how much work the grids are: cells, layer rows, blocks, shards, FLOP, memory; training runs.
+@click.option("--yes", is_flag=True, help="Plan even more cells than sweep.max_cells.")
+def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -> None:
+    """Say what the grids will take: cells, blocks, FLOPs, memory, disk, and time on this machine.
 
-    With --write they become the plans that `winit sweep` and `winit train` compute.
+    The time is estimated by computing some of the networks for a second. With --write the grids become the
+    plans that `winit sweep` and `winit train` compute.
     """
-    import psutil
     import pyarrow.parquet as pq
 
+    from winit.sweep.calibration import calibrated
+    from winit.sweep.estimates import estimate, show
     from winit.sweep.files import replacing
-    from winit.sweep.plan import check_memory, make_plan, make_training_plan, totals, training_totals
+    from winit.sweep.machine import memory_limit
+    from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan
 
     config, results = _open(config_file)
-    cells, runs = make_plan(config, shards), make_training_plan(config)
-    for made in (cells, runs):
-        check_memory(made, psutil.virtual_memory().total)
+    if config.too_large and not yes:
+        if not sys.stdin.isatty():
+            raise config.refusal(str(config_file))
+        click.confirm(f"{config.too_large}.\nPlan it now?", abort=True)
+    check_size(config, memory_limit())
+    plans = {"cells": make_plan(config, shards), "training runs": make_training_plan(config)}
+    cores = threads or _available_cores()
+    for made in plans.values():
+        check_memory(made, memory_limit(), cores)
     if write:
-        for path, made in ((results.plan, cells), (results.training_sweep.plan, runs)):
+        for path, made in zip((results.plan, results.training_sweep.plan), plans.values(), strict=True):
             with replacing(path) as file:
                 pq.write_table(made, file, compression="zstd")
-    for counted in (totals(cells), training_totals(runs)):
-        click.echo(", ".join(f"{value} {name}" for name, value in counted.items()))
+    show([(name, estimate(made, calibrated(made))) for name, made in plans.items() if made.num_rows], cores)
 
 
 @main.command(epilog="Example: winit sweep --config config/default.yaml --threads 8")
@@ -250,22 +268,34 @@ def report(folder: Path) -> None:
 
 @main.command(epilog="Example: winit status --config config/default.yaml")
 @_config_option
-def status(config_file: Path) -> None:
-    """Count the planned cells and training runs: done, missing, failed. Exits with 1 where any failed.
+@_threads_option
+def status(config_file: Path, threads: int) -> None:
+    """Count the planned cells and training runs: done, missing, failed.
 
-    Failed cells are tried again by the next run.
+    Says what the missing ones will take, as `winit plan` does. Exits with 1 where any failed; the next run
+    tries those again.
     """
     from winit.sweep.run import status_of
 
     _, results = _open(config_file)
-    problems = []
+    problems, left = [], {}
     for of_sweep in (results, results.training_sweep):
         state = status_of(of_sweep)
-        click.echo(f"{state.done} {state.unit} done, {state.missing} missing, {len(state.failed)} failed")
+        missing = state.missing.num_rows
+        click.echo(f"{state.done} {state.unit} done, {missing} missing, {len(state.failed)} failed")
+        if missing:
+            left[f"{state.unit} missing"] = state.missing
         if state.failed:
             of_sweep.forget_shards()
             shown = "".join(f"\n  {name}: {error}" for name, error in state.failed[:20])
             problems.append(f"{len(state.failed)} {state.unit} failed; a new run tries them again:{shown}")
+    if left:
+        from winit.sweep.calibration import calibrated
+        from winit.sweep.estimates import estimate, show
+
+        click.echo()
+        taken = [(name, estimate(rows, calibrated(rows))) for name, rows in left.items()]
+        show(taken, threads or _available_cores(), shards=False)
     if problems:
         raise WinitError("\n".join(problems))
 

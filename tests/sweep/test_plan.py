@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from samples import GRID_SIZE, RUNS, TINY, tiny
 
+from winit.errors import WinitError
 from winit.network.cells import Cell, Probe, hidden_widths
 from winit.network.kernel import measure
 from winit.network.training import Run, Task, train
@@ -15,7 +16,7 @@ from winit.sweep.config import Config
 from winit.sweep.costs import backward_cost, forward_cost, memory, training_memory
 from winit.sweep.engine import blocks
 from winit.sweep.kinds import cells_of
-from winit.sweep.plan import make_plan, make_training_plan
+from winit.sweep.plan import WORKER_BYTES, check_memory, check_size, make_plan, make_training_plan
 from winit.sweep.schema import PLAN, TRAINING_PLAN
 
 
@@ -168,3 +169,39 @@ def test_the_memory_of_a_run_is_predicted(batch, width, depth, dtype):
     tracemalloc.stop()
     predicted = training_memory(hidden_widths(width, depth), run.task)
     assert 0.3 * predicted < peak < predicted
+
+
+def test_a_cell_must_fit_into_the_share_of_a_worker():
+    plan = make_plan(tiny(width=2048))
+    cell = max(plan["memory"].to_pylist())
+    worker = (cell + WORKER_BYTES) / 0.95
+    check_memory(plan, 4.001 * worker, workers=4)
+    with pytest.raises(WinitError) as refused:
+        check_memory(plan, 3.999 * worker, workers=4)
+    message = str(refused.value)
+    assert f"a cell of depth 4, width 2048 and batch 20 needs about {cell / 1e9:.1f} GB" in message
+    assert f"each of 4 workers has {cell / 1e9:.1f} of the machine's {3.999 * worker / 1e9:.1f} GB" in message
+    assert "start at most 3 (`snakemake --cores 3`, `winit plan --threads 3`" in message
+    check_memory(plan, 3.999 * worker, workers=3)
+
+
+def test_a_cell_that_fits_into_no_worker_must_be_smaller():
+    plan = make_training_plan(tiny())
+    with pytest.raises(WinitError, match=r"a run of depth 2, width 8 .* there are 0\.3 GB; take a smaller"):
+        check_memory(plan, WORKER_BYTES, workers=4)
+
+
+def test_there_are_no_more_workers_than_cells():
+    plan = make_plan(tiny()).slice(0, 2)
+    check_memory(plan, 3 * WORKER_BYTES, workers=1000)
+    check_memory(plan.slice(0, 0), 0.0, workers=4)
+
+
+def test_a_plan_that_does_not_fit_into_memory_is_refused_before_it_is_made():
+    grid = TINY["grids"][0] | {"depth": list(range(1, 10_001)), "width": list(range(1, 10_001))}
+    config = Config.checked({"grids": [grid | {"seed": {"count": 10}}]}, "test", any_size=True)
+    check_size(tiny(), 1e9)
+    with pytest.raises(WinitError, match=r"a plan of 8,000,000,000 cells takes about 4,000 GB .* 25\.0 GB"):
+        check_size(config, 25e9)
+    with pytest.raises(WinitError, match="a plan of 96 cells"):
+        check_size(tiny(), 96 * 100)

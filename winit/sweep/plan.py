@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from winit.errors import WinitError
-from winit.network.cells import cell_id, hidden_widths, is_constant
+from winit.network.cells import Probe, cell_id, hidden_widths, is_constant
 from winit.network.initializers import initializer
 from winit.network.sources import Source, Sources, identity
-from winit.network.training import run_id
+from winit.network.training import Task, run_id
 from winit.sweep.config import Config
 from winit.sweep.costs import backward_cost, forward_cost, memory, training_cost, training_memory
 from winit.sweep.grid import Floats, Grid, cut
@@ -25,6 +25,12 @@ from winit.sweep.schema import PLAN, TRAINING_PLAN
 
 _SHARDS = b"shards"
 _SOURCES = b"sources"
+
+# What Dask leaves to a worker of its share of the memory: beyond that it ends it.
+_USABLE = 0.95
+WORKER_BYTES = 0.3e9
+"""What a worker takes beside its cells, measured: Python, NumPy, numba, Dask."""
+_BYTES_PLANNING_A_CELL = 500  # measured: 350, and what comes before them
 
 _CELL_AXES = ("probe", "width", "seed", "activation", "initializer", "depth")
 _RUN_AXES = ("task", "width", "seed", "learning_rate", "activation", "initializer", "depth")
@@ -42,7 +48,7 @@ def make_plan(config: Config, shards: int = 1) -> pa.Table:
         for grid in config.grids
     ]
     grid = _each_once(Grid.union(products))
-    cost = _cell_costs(grid, config.sources)
+    cost = cell_costs(grid, config.sources)
     networks = grid.ends(_CELL_AXES[:-1])
     parts = ("initializer", "activation", "depth", "width", "seed", "probe")
     return _planned(config, grid, PLAN, cost, networks, shards, lambda grid: _ids(cell_id, grid, parts))
@@ -57,7 +63,7 @@ def make_training_plan(config: Config) -> pa.Table:
     if not products:
         return TRAINING_PLAN.empty_table().replace_schema_metadata(_metadata(config, 1))
     grid = Grid.union(products)
-    cost = _run_costs(grid)
+    cost = run_costs(grid)
     alone = np.ones(len(grid), np.bool_)
     parts = ("initializer", "activation", "depth", "width", "learning_rate", "seed", "task")
     return _planned(config, grid, TRAINING_PLAN, cost, alone, 1, lambda grid: _ids(run_id, grid, parts))
@@ -73,40 +79,59 @@ def sources_in(plan: pa.Table) -> Sources:
     return tuple(Source(**source) for source in json.loads(plan.schema.metadata.get(_SOURCES, b"[]")))
 
 
-def check_memory(plan: pa.Table, limit: float) -> None:
-    """Raise WinitError where a cell or run needs more than ``limit`` bytes."""
-    largest = pc.max(plan["memory"]).as_py() or 0.0
-    if largest <= limit:
+def check_size(config: Config, memory: float) -> None:
+    """Raise WinitError where planning the cells of ``config`` takes more than ``memory`` bytes."""
+    cells = max(config.size, config.training.size)
+    if cells * _BYTES_PLANNING_A_CELL > memory:
+        raise WinitError(
+            f"a plan of {cells:,} cells takes about {cells * _BYTES_PLANNING_A_CELL / 1e9:,.0f} GB of"
+            f" memory, and there are {memory / 1e9:,.1f} GB; take shorter axes"
+        )
+
+
+def check_memory(plan: pa.Table, memory: float, workers: int = 1) -> None:
+    """Raise WinitError where a cell or run does not fit into one of ``workers`` that share ``memory`` bytes.
+
+    The message has the numbers, and with how many workers it would fit, if with any.
+    """
+    need = largest_memory(plan)
+    workers = min(workers, plan.num_rows)  # the sweep starts no more
+    if not workers or need <= _room(memory, workers):
         return
-    row = plan.slice(pc.index(plan["memory"], largest).as_py(), 1).to_pylist()[0]
+    row = plan.slice(pc.index(plan["memory"], need).as_py(), 1).to_pylist()[0]
     what = f"a {'run' if 'steps' in row else 'cell'} of depth {row['depth']}, width {row['width']} and batch"
+    said = f"{what} {row['batch']} needs about {need / 1e9:,.1f} GB of memory, and "
+    fitting = int(_USABLE * memory / (need + WORKER_BYTES))
+    if not fitting:
+        raise WinitError(f"{said}there are {memory / 1e9:,.1f} GB; take a smaller width, depth or batch")
     raise WinitError(
-        f"{what} {row['batch']} needs about {largest / 1e9:,.1f} GB of memory, and there are"
-        f" {limit / 1e9:,.1f} GB; take a smaller one"
+        f"{said}each of {workers} workers has {_room(memory, workers) / 1e9:,.1f} of the machine's"
+        f" {memory / 1e9:,.1f} GB for its cells; start at most {fitting} (`snakemake --cores {fitting}`,"
+        f" `winit plan --threads {fitting}` and the same for `winit sweep`), or take a smaller width,"
+        " depth or batch"
     )
 
 
-def totals(plan: pa.Table) -> dict[str, str]:
-    """What a plan of cells comes to, in words, by name."""
-    rows = pc.sum(pc.add(plan["depth"], 1)).as_py()
-    return {
-        "cells": f"{plan.num_rows:,}",
-        "layer rows": f"{rows:,}",
-        "blocks": f"{len(plan['block'].unique()):,}",
-        "shards": f"{shards_of(plan):,}",
-        "teraFLOP": f"{pc.sum(plan['flops']).as_py() / 1e12:.3g}",
-        "MB of memory for the largest cell": f"{pc.max(plan['memory']).as_py() / 1e6:,.0f}",
-    }
+def largest_memory(plan: pa.Table) -> float:
+    """Bytes of the working set of the largest cell; 0 where there is none."""
+    return pc.max(plan["memory"]).as_py() or 0.0
 
 
-def training_totals(plan: pa.Table) -> dict[str, str]:
-    """What a plan of training runs comes to, in words, by name."""
-    return {
-        "training runs": f"{plan.num_rows:,}",
-        "steps": f"{pc.sum(plan['steps']).as_py() or 0:,}",
-        "blocks": f"{len(plan['block'].unique()):,}",
-        "teraFLOP": f"{(pc.sum(plan['flops']).as_py() or 0) / 1e12:.3g}",
-    }
+def _room(memory: float, workers: int) -> float:
+    """Bytes that a worker has for its cells."""
+    return _USABLE * memory / workers - WORKER_BYTES
+
+
+def seconds_of(rows: pa.Table) -> Floats:
+    """Estimated seconds on one core of each of these rows of a plan, beyond what it shares with others.
+
+    The rows may be some of the plan's, in its order.
+    """
+    if not rows.num_rows:
+        return np.zeros(0)
+    if "learning_rate" in rows.schema.names:
+        return run_costs(Grid.of_rows(rows, "task", Task, _RUN_AXES[1:]))["seconds"]
+    return cell_costs(Grid.of_rows(rows, "probe", Probe, _CELL_AXES[1:]), sources_in(rows))["seconds"]
 
 
 def _planned(
@@ -171,7 +196,7 @@ def _of_kinds(grid: Grid, axes: tuple[str, ...], cost: Callable[..., tuple[float
     return np.array(table)[of_point].T
 
 
-def _cell_costs(grid: Grid, sources: Sources) -> dict[str, Floats]:
+def cell_costs(grid: Grid, sources: Sources) -> dict[str, Floats]:
     """FLOPs and memory of each cell alone, and the seconds that it adds to its network."""
     iid = [initializer(label, sources).is_iid for label in grid.levels["initializer"]]
 
@@ -192,7 +217,9 @@ def _cell_costs(grid: Grid, sources: Sources) -> dict[str, Floats]:
     return {"flops": flops, "memory": memories, "seconds": back + np.where(deepest, ahead, 0.0)}
 
 
-def _run_costs(grid: Grid) -> dict[str, Floats]:
+def run_costs(grid: Grid) -> dict[str, Floats]:
+    """FLOPs, memory and seconds of each run."""
+
     def cost(task: Any, width: str, depth: int) -> tuple[float, ...]:
         widths = hidden_widths(width, depth)
         whole = training_cost(widths, task)

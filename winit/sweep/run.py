@@ -4,12 +4,13 @@ import json
 import signal
 from dataclasses import asdict, dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from winit.errors import WinitError
 from winit.sweep.cluster import open_cluster
 from winit.sweep.config import Config
-from winit.sweep.engine import Outcome, sweep, unfinished
+from winit.sweep.engine import Outcome, missing, sweep, unfinished
 from winit.sweep.files import replacing
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
@@ -67,7 +68,8 @@ class Status:
     unit: str
     """What its cells are called."""
     done: int
-    missing: int
+    missing: pa.Table
+    """the rows of the plan of which the store says nothing"""
     failed: list[tuple[str, str]]
 
 
@@ -75,13 +77,13 @@ def status_of(results: Results) -> Status:
     """Count the planned cells of a sweep by what the store says of them."""
     plan = results.read_plan()
     index = Store(results.parts).index()
-    joined = plan.join(index, "cell_id")
-    failed = joined.filter(pc.equal(joined["status"], "failed")).to_pylist()
+    left = missing(plan, index)
+    failed = plan.join(index.filter(pc.equal(index["status"], "failed")), "cell_id", join_type="inner")
     return Status(
         unit=kind_of(plan).unit,
-        done=pc.sum(pc.equal(joined["status"], "ok")).as_py() or 0,
-        missing=joined["status"].null_count,
-        failed=sorted((_name(row), row["error"]) for row in failed),
+        done=plan.num_rows - left.num_rows - failed.num_rows,
+        missing=left,
+        failed=sorted((_name(row), row["error"]) for row in failed.to_pylist()),
     )
 
 

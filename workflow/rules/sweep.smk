@@ -29,8 +29,9 @@ rule plan:
         shards=len(gather.shards("{scatteritem}")),
         kernel=(KERNEL_VERSION, TRAINING_VERSION),
         sources=SOURCES,
+    threads: 1_000_000  # as the sweep: for so many it says how long, and whether their memory will do
     shell:
-        "winit plan --config {input.config:q} --shards {params.shards} --write"
+        "winit plan --config {input.config:q} --shards {params.shards} --threads {threads} --write"
 
 
 rule sweep:
