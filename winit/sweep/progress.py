@@ -1,6 +1,7 @@
 """Progress of long work: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
+import threading
 import time
 from typing import Self, TextIO
 
@@ -8,7 +9,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -27,41 +27,58 @@ class Progress:
         self.done = 0
         self.failed = 0
         self._console = Console(file=stream or sys.stderr)
-        self._started = self._last_line = time.monotonic()
+        self._started = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._write_lines, daemon=True)
         self._bar = Bar(
             TextColumn(work),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn(unit),
-            TaskProgressColumn(show_speed=True),
+            TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
+            TextColumn("left"),
             TextColumn("{task.fields[failures]}", style="red"),
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task(work, total=total, failures="")
+        self._task = self._bar.add_task(work, total=total, rate="", failures="")
 
     def __enter__(self) -> Self:
         self._bar.start()
+        if self._bar.disable:
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+        self._stopped.set()
+        if self._bar.disable:
+            self._thread.join()
 
     def advance(self, count: int, failed: int = 0) -> None:
         """Say that so many more are done, of which so many failed."""
         self.done += count
         self.failed += failed
-        failures = f"{self.failed} failed" if self.failed else ""
-        self._bar.update(self._task, advance=count, failures=failures)
-        now = time.monotonic()
-        if self._bar.disable and now - self._last_line >= SECONDS_BETWEEN_LINES:
-            self._last_line = now
-            rate = self.done / (now - self._started)
-            left = (self.total - self.done) / rate
-            print(
-                f"{self.work}: {self.done} of {self.total} {self.unit}, {rate:.1f} a second,"
-                f" {left:.0f} s left" + (f", {failures}" if failures else ""),
-                file=self._console.file,
-                flush=True,
-            )
+        rate = f"{self._rate:.1f} a second"
+        self._bar.update(self._task, advance=count, rate=rate, failures=self._failures)
+
+    @property
+    def line(self) -> str:
+        """How far it is, in words."""
+        left = f"{(self.total - self.done) / self._rate:.0f} s left" if self.done else "time left unknown"
+        said = [f"{self.done} of {self.total} {self.unit}", f"{self._rate:.1f} a second", left]
+        return f"{self.work}: {', '.join(said + [self._failures] * bool(self.failed))}"
+
+    @property
+    def _rate(self) -> float:
+        return self.done / (time.monotonic() - self._started)
+
+    @property
+    def _failures(self) -> str:
+        return f"{self.failed} failed" if self.failed else ""
+
+    def _write_lines(self) -> None:
+        # In a thread of its own: the next cell may be long in coming, and one wants to see that all is well.
+        while not self._stopped.wait(SECONDS_BETWEEN_LINES):
+            print(self.line, file=self._console.file, flush=True)
