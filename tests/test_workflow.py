@@ -144,6 +144,14 @@ def test_an_error_in_the_config_reads_as_from_winit_and_starts_nothing(project, 
     assert before == sorted((path, path.stat().st_mtime_ns) for path in (project / "results").rglob("*"))
 
 
+def test_a_grid_larger_than_allowed_starts_nothing_and_the_mend_is_named(project):
+    run = snakemake(project, "--config", f"sweep={json.dumps({'max_cells': GRID_SIZE - 1})}")
+    assert run.returncode == 2
+    assert f"{GRID_SIZE} cells, more than sweep.max_cells" in run.stderr
+    assert "raise it in the config" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def part_in_use(results):
     """A part with some cells of the grid that the project began with, and how many."""
     plan = pl.read_parquet(results / "plan.parquet").filter(pl.col("depth").is_in([1, 4]))

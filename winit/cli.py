@@ -140,7 +140,7 @@ def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -
 
     config, results = _open(config_file)
     if config.too_large and not yes:
-        if not sys.stdin.isatty():
+        if not (sys.stdin and sys.stdin.isatty()):
             raise config.refusal(str(config_file))
         click.confirm(f"{config.too_large}.\nPlan it now?", abort=True)
     check_size(config, memory_limit())
