@@ -1,8 +1,11 @@
 """The store: written whole or not at all, and what is not a part never counts."""
 
+import dataclasses
 import errno
 import os
+import pickle
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +13,7 @@ import pytest
 from samples import tiny
 
 from winit.sweep.engine import blocks
+from winit.sweep.kinds import cells_of
 from winit.sweep.plan import make_plan
 from winit.sweep.schema import LAYERS
 from winit.sweep.store import Part, Record, Store
@@ -99,6 +103,31 @@ def test_a_write_that_fails_leaves_nothing_and_loses_nothing(store, block, monke
     with pytest.raises(OSError, match="No space left"):
         store.write(Part(LAYERS.empty_table(), [Record("x", 0.0)], "", ""))
     assert [path.name for path in store.folder.iterdir()] == [before.name]
+
+
+def test_shards_may_write_at_once(store):
+    cells = cells_of(make_plan(tiny()))
+    results = [compute(cells[start : start + 8]) for start in range(0, len(cells), 8)]
+    # Each cell twice, by different writers: which part counts does not depend on who was first.
+    shards = [results[::2], results[1::2], results[::-1]]
+
+    def write_all(shard):
+        for result in shard:
+            store.write(result)
+
+    with ThreadPoolExecutor(len(shards)) as threads:
+        list(threads.map(write_all, shards))
+    index = store.index()
+    assert sorted(index["cell_id"].to_pylist()) == sorted(
+        record.cell_id for result in results for record in result.records
+    )
+    assert {path.name for path in store.folder.iterdir()} == set(index["part"].to_pylist())
+
+
+def test_a_part_survives_being_sent(block):
+    sent = pickle.loads(pickle.dumps(block))  # noqa: S301 - our own
+    assert sent.rows.equals(block.rows)
+    assert dataclasses.replace(sent, rows=None) == dataclasses.replace(block, rows=None)
 
 
 def test_parts_can_be_brought_together_by_copying(store, block, tmp_path):

@@ -5,6 +5,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 TEMPORARY = ".tmp"
 
@@ -33,3 +36,17 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """How tables of this schema are written: what pyarrow's writers take.
+
+    Words get a dictionary. Numbers hardly repeat: to try one costs as much time as all the rest, and makes
+    the files larger.
+    """
+    words = [field.name for field in schema if _is_text(field.type)]
+    return {"compression": "zstd", "use_dictionary": words}
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return pa.types.is_dictionary(type_) or pa.types.is_string(type_)

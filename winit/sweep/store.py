@@ -8,16 +8,22 @@ in place: a cell that was computed twice stands in two parts, and the first by n
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from winit.sweep.files import replacing
+from winit.sweep.files import parquet_options, replacing
 
 _RECORDS = b"winit.cells"
+_ON_THE_WAY = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _INDEX = pa.schema(
     [
         ("cell_id", pa.string()),
@@ -55,6 +61,21 @@ class Part:
     """Of the numerics."""
     packages: str
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, the rows are one compressed buffer.
+
+        By itself Arrow would pickle every column's every buffer, a message frame each, which costs the
+        receiver, one process for all workers, most of its time.
+        """
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self.rows.schema, options=_ON_THE_WAY) as stream:
+            stream.write_table(self.rows)
+        return _unpickled, (sink.getvalue(), self.records, self.version, self.packages)
+
+
+def _unpickled(rows: pa.Buffer, *others: Any) -> Part:
+    return Part(pa.ipc.open_stream(rows).read_all(), *others)
+
 
 class Store:
     """The parts under one folder."""
@@ -77,20 +98,35 @@ class Store:
         """One row for each cell: status, error, seconds, versions, and the part it is in.
 
         A cell that finished in any part is ``ok``. Files that are not parts are moved to
-        ``set-aside/`` and do not count.
+        ``set-aside/`` and do not count. Raises OSError where a file cannot be read.
         """
-        paths = sorted(path for path in self.folder.glob("*.parquet") if path.is_file())
-        with ThreadPoolExecutor(8) as threads:
-            read = list(threads.map(_records, paths))
-        for path, table in zip(paths, read, strict=True):
-            if table is None:
-                self.set_aside(path)
-        table = pa.concat_tables([_INDEX.empty_table(), *(t for t in read if t is not None)])
+        columns: dict[str, list[Any]] = {name: [] for name in _INDEX.names}
+        paths = self._paths()
+        footers = _footers(paths)
+        for path in paths:
+            try:
+                records = _records(footers[path])
+            except (KeyError, TypeError, ValueError):
+                self.set_aside(Path(path))
+                continue
+            records["part"] = [Path(path).name] * len(records["cell_id"])
+            for name in _INDEX.names:
+                columns[name] += records[name]
+        table = pa.table(columns, schema=_INDEX)
         # "ok" sorts behind "failed", parts by name: keep the first row of each cell.
         table = table.sort_by([("cell_id", "ascending"), ("status", "descending"), ("part", "ascending")])
-        ids = table["cell_id"].to_pylist()
-        firsts = [i for i, cell in enumerate(ids) if i == 0 or cell != ids[i - 1]]
-        return table.take(pa.array(firsts, pa.int64()))
+        ids = table["cell_id"].combine_chunks()
+        first = pa.array([True] * min(len(ids), 1), pa.bool_())
+        return table.filter(pa.concat_arrays([first, pc.not_equal(ids[1:], ids[:-1])]))
+
+    def _paths(self) -> list[str]:
+        """What may be a part, in order."""
+        try:
+            with os.scandir(self.folder) as entries:
+                found = [e.path for e in entries if e.name.endswith(".parquet") and e.is_file()]
+        except FileNotFoundError:
+            return []
+        return sorted(found)
 
     def verified(self, part: str) -> Path | None:
         """The path of a part whose content is what its name says, else None, and it is set aside."""
@@ -104,7 +140,8 @@ class Store:
         """Move a file that is not a part out of the way; nothing is deleted."""
         aside = self.folder / "set-aside"
         aside.mkdir(exist_ok=True)
-        path.rename(aside / path.name)
+        with suppress(FileNotFoundError):  # another shard was faster
+            path.rename(aside / path.name)
 
 
 def _encoded(part: Part) -> bytes:
@@ -116,25 +153,45 @@ def _encoded(part: Part) -> bytes:
         "error": [record.error for record in part.records],
         "seconds": [round(record.seconds, 6) for record in part.records],
     }
-    metadata = {_RECORDS: json.dumps(footer).encode()}
+    # Descriptions and statistics are for people and queries, which read the dataset; here they would
+    # only make the footers, of which the index is made, slow to read.
+    fields = [pa.field(field.name, field.type) for field in part.rows.schema]
+    bare = pa.schema(fields, metadata={_RECORDS: json.dumps(footer).encode()})
     sink = pa.BufferOutputStream()
-    pq.write_table(part.rows.replace_schema_metadata(metadata), sink, compression="zstd")
+    pq.write_table(part.rows.cast(bare), sink, write_statistics=False, **parquet_options(bare))
     return sink.getvalue().to_pybytes()
 
 
-def _records(path: Path) -> pa.Table | None:
-    """The records in a part's footer, or None where this is no part."""
+def _footers(paths: Sequence[str]) -> dict[str, bytes]:
+    """The footer of each part among ``paths``; of what is no part there is none.
+
+    DuckDB reads thousands a second; pyarrow would make an Arrow schema of each.
+    """
+    if not paths:
+        return {}
+    query = "SELECT file_name, value FROM parquet_kv_metadata($paths) WHERE key = $key"
     try:
-        footer = json.loads(pq.read_metadata(path).metadata[_RECORDS])
-        count = len(footer["cell_id"])
-        columns = {
-            name: [footer[name]] * count if isinstance(footer[name], str) else footer[name]
-            for name in _INDEX.names
-            if name != "part"
-        }
-        return pa.table(columns | {"part": [path.name] * count}, schema=_INDEX)
-    except (pa.ArrowException, KeyError, TypeError, ValueError):
-        return None
+        with duckdb.connect() as database:
+            return dict(database.execute(query, {"paths": list(paths), "key": _RECORDS}).fetchall())
+    except duckdb.Error as error:
+        # One bad file spoils the query: look for it by halves.
+        if len(paths) > 1:
+            middle = len(paths) // 2
+            return _footers(paths[:middle]) | _footers(paths[middle:])
+        if isinstance(error, duckdb.IOException) and Path(paths[0]).exists():
+            raise OSError(str(error)) from None
+        return {}
+
+
+def _records(footer: bytes) -> dict[str, list[Any]]:
+    """The columns of the index in a footer. Raises KeyError, TypeError or ValueError where it is none."""
+    read = json.loads(footer)
+    count = len(read["cell_id"])
+    columns = {name: read[name] for name in _INDEX.names if name != "part"}
+    columns = {name: [value] * count if isinstance(value, str) else value for name, value in columns.items()}
+    if any(len(column) != count for column in columns.values()):
+        raise ValueError("columns of different lengths")
+    return columns
 
 
 def _digest(content: bytes) -> str:
