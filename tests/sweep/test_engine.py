@@ -57,10 +57,30 @@ def test_only_the_missing_cells_are_computed(client, tmp_path):
     plan = make_plan(tiny())
     assert run(plan, client, store).computed == GRID_SIZE
     assert run(plan, client, store).computed == 0
-    deeper = make_plan(tiny(depth=[1, 4, 6]))
-    assert run(deeper, client, store).computed == GRID_SIZE // 2
-    fewer = make_plan(tiny(seed=[1], depth=[6, 1]))
-    assert run(fewer, client, store).computed == 0
+    added = {
+        "initializer": "orthogonal",
+        "activation": "gelu",
+        "depth": 2,
+        "width": "8",
+        "seed": 7,
+    }
+    axes = tiny().grids[0].model_dump(include=set(added))
+    for axis, value in added.items():
+        new = GRID_SIZE // len(axes[axis])
+        assert run(make_plan(tiny(**{axis: [value, *axes[axis]]})), client, store).computed == new, axis
+        assert run(make_plan(tiny(**{axis: [*axes[axis], value]})), client, store).computed == 0, axis
+
+
+def test_a_smaller_grid_another_order_and_another_cut_compute_nothing(client, tmp_path):
+    store = Store(tmp_path / "parts")
+    config = tiny()
+    run(make_plan(config), client, store)
+    axes = config.grids[0].model_dump(include={"initializer", "activation", "depth", "width", "seed"})
+    other_order = tiny(**{axis: values[::-1] for axis, values in axes.items()})
+    smaller = [tiny(**{axis: values[1:]}) for axis, values in axes.items()]
+    for changed in (other_order, small_blocks(config), *smaller):
+        for plan in (make_plan(changed), make_plan(changed, shards=3)):
+            assert unfinished(plan, store.index()).num_rows == 0
 
 
 def test_any_cut_of_the_grid_gives_bit_identical_layers(client, tmp_path):
@@ -165,6 +185,45 @@ def test_finished_work_reaches_the_disk_while_the_next_is_long_in_coming(tmp_pat
         while not list(store.folder.glob("*.parquet")):
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_finished_work_is_written_before_it_fills_the_memory(tmp_path, monkeypatch):
+    result = compute(next(blocks(make_plan(tiny()))))
+    monkeypatch.setattr(engine, "PART_BYTES", 2 * result.rows.nbytes)
+    written = []
+
+    class Slow(Store):
+        def write(self, part):
+            time.sleep(0.01)
+            written.append(len(part.records) // len(result.records))
+            return super().write(part)
+
+    with Writer(Slow(tmp_path / "parts"), 1e6) as writer:
+        for _ in range(9):
+            writer.add(result)
+    # Two are held, and two at most are being written meanwhile.
+    assert max(written) == 2
+    assert sum(written) == 9
+
+
+def test_a_bounded_number_of_blocks_is_in_flight(client, monkeypatch):
+    plan = make_plan(small_blocks(tiny(), 1e-9))
+    handed_out = 0
+
+    def counted(todo):
+        nonlocal handed_out
+        for cells in blocks(todo):
+            handed_out += 1
+            yield cells
+
+    monkeypatch.setattr(engine, "blocks", counted)
+    monkeypatch.setattr(engine, "_FETCHED_AT_ONCE", 2)
+    most = 0
+    for done, _ in enumerate(engine._results(plan, client)):
+        most = max(most, handed_out - done)
+    # Three for each of two workers are computed or wait; two more are being fetched.
+    assert done + 1 == handed_out == len(plan["block"].unique()) > 20
+    assert 6 <= most <= 8
 
 
 def test_what_cannot_be_written_is_raised_and_not_lost_in_a_thread(tmp_path):

@@ -57,7 +57,7 @@ def open_cluster(settings: ClusterSettings, workers: int) -> Iterator[distribute
     with (
         dask.config.set(_DASK_SETTINGS),
         _KINDS[settings.kind](workers) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
+        distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,
         _keep(cluster, workers),
     ):
         client.wait_for_workers(workers, timeout=120)

@@ -1,9 +1,10 @@
 """The sweep: which cells are missing, fanned out over a cluster, written to the store as they finish."""
 
+import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
@@ -21,6 +22,10 @@ from winit.sweep.tasks import compute, packages
 
 # Tasks in flight for each worker: enough that none waits for the next, few enough to hold in memory.
 _IN_FLIGHT_PER_WORKER = 3
+# Results that are fetched together: enough to hide that each takes its time, few enough to hold in memory.
+_FETCHED_AT_ONCE = 16
+# Of rows in memory; on the disk they are a fifth to a third of it. As much again may be being written.
+PART_BYTES = 64 * 2**20
 # A worker may be killed for reasons of its own; a cell during which it happens so often is the reason.
 _ATTEMPTS_ALONE = 3
 
@@ -101,26 +106,44 @@ def _results(todo: pa.Table, client: distributed.Client) -> Iterator[Part]:
     running = distributed.as_completed(
         submit(itertools.islice(waiting, _IN_FLIGHT_PER_WORKER * workers)), loop=client.loop
     )
-    for future in running:
-        cells = cells_of_task.pop(future)
-        try:
-            result = future.result()
-        except FutureCancelledError:
-            raise WinitError("the cluster is gone; what is finished is kept") from None
-        except Exception as error:  # noqa: BLE001 - whatever a task or its worker came to
-            if len(cells) > 1:
+    for finished in _batches(running):
+        # First the workers have new work, then what they have done is fetched.
+        running.update(submit(itertools.islice(waiting, len(finished))))
+        for future, outcome in zip(finished, client.sync(_outcomes, finished), strict=True):
+            cells = cells_of_task.pop(future)
+            if isinstance(outcome, FutureCancelledError):
+                raise WinitError("the cluster is gone; what is finished is kept")
+            if isinstance(outcome, Part):
+                yield outcome
+            elif len(cells) > 1:
                 running.update(submit([cell] for cell in cells))
-            elif isinstance(error, KilledWorker):
+            elif isinstance(outcome, KilledWorker):
                 suspects += cells
             else:
-                yield _failure(cells[0], error)
-        else:
-            yield result
-        running.update(submit(itertools.islice(waiting, 1)))
+                yield _failure(cells[0], outcome)
     # A worker takes down all that it holds, the cell that waited behind the deadly one too: so each
     # suspect is tried again with the whole cluster to itself.
     for cell in suspects:
         yield _alone(cell, client)
+
+
+def _batches(running: distributed.as_completed) -> Iterator[list[Pending]]:
+    """What has finished meanwhile, at most ``_FETCHED_AT_ONCE`` at a time."""
+    for finished in running.batches():
+        for start in range(0, len(finished), _FETCHED_AT_ONCE):
+            yield finished[start : start + _FETCHED_AT_ONCE]
+
+
+async def _outcomes(finished: Iterable[Pending]) -> list[Part | Exception]:
+    """What tasks came to, fetched together: one after the other, each would wait for the one before."""
+
+    async def outcome(future: Pending) -> Part | Exception:
+        try:
+            return await future
+        except Exception as error:  # noqa: BLE001 - whatever a task or its worker came to
+            return error
+
+    return await asyncio.gather(*map(outcome, finished))
 
 
 def _alone(cell: AnyCell, client: distributed.Client) -> Part:
@@ -141,52 +164,78 @@ def _failure(cell: AnyCell, error: BaseException) -> Part:
 
 
 class Writer:
-    """Gathers results and writes them as a part every ``part_seconds``, and on exit.
+    """Gathers results and writes them as parts: every ``part_seconds``, before they are too many to hold,
+    and on exit.
 
-    A thread keeps the time, so that finished work reaches the disk while the next is long in coming.
-    What goes wrong there is raised by the next ``add``, or on exit.
+    A thread writes, so that finished work reaches the disk while the next is long in coming, and the next
+    comes while it is written. What goes wrong there is raised by the next ``add``, or on exit.
     """
 
     def __init__(self, store: Store, part_seconds: float) -> None:
         self._store = store
         self._part_seconds = part_seconds
         self._results: list[Part] = []
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._error: OSError | None = None
-        self._thread = threading.Thread(target=self._flush_in_time, daemon=True)
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._write_in_time, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopped.set()
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
         self._thread.join()
-        self.flush()
+        self._write()
 
     def add(self, result: Part) -> None:
-        """Take a result. Raises OSError where an earlier one could not be written."""
-        if self._error is not None:
-            raise self._error
-        with self._lock:
+        """Take a result; wait while there are too many.
+
+        Raises what went wrong where earlier ones could not be written, an OSError as a rule.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._error is not None or self._bytes < PART_BYTES)
+            if self._error is not None:
+                raise self._error
             self._results.append(result)
+            self._bytes += result.rows.nbytes
+            self._changed.notify_all()
 
-    def flush(self) -> None:
-        """Write what there is."""
-        with self._lock:
-            if not self._results:
-                return
-            rows = pa.concat_tables([result.rows for result in self._results])
-            records = [record for result in self._results for record in result.records]
-            first = self._results[0]
-            self._store.write(Part(rows.unify_dictionaries(), records, first.version, first.packages))
-            self._results.clear()
-
-    def _flush_in_time(self) -> None:
-        while not self._stopped.wait(self._part_seconds):
+    def _write_in_time(self) -> None:
+        while not self._stopped:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._stopped or self._bytes >= PART_BYTES, timeout=self._part_seconds
+                )
             try:
-                self.flush()
-            except OSError as error:
-                self._error = error
+                self._write()
+            except Exception as error:  # noqa: BLE001 - it is raised where people see it
+                with self._changed:
+                    self._error = error
+                    self._changed.notify_all()
                 return
+
+    def _write(self) -> None:
+        """Write what there is. Where that fails, it is still there."""
+        with self._changed:
+            results, size = self._results, self._bytes
+            self._results, self._bytes = [], 0
+            self._changed.notify_all()
+        if not results:
+            return
+        try:
+            self._store.write(_together(results))
+        except Exception:
+            with self._changed:
+                self._results, self._bytes = results + self._results, size + self._bytes
+            raise
+
+
+def _together(results: Sequence[Part]) -> Part:
+    rows = pa.concat_tables([result.rows for result in results]).unify_dictionaries()
+    records = [record for result in results for record in result.records]
+    return Part(rows, records, results[0].version, results[0].packages)
