@@ -4,12 +4,17 @@ import dataclasses
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from samples import GRID_SIZE, RUNS, make_results, tiny
 
 from winit.network.training import TRAINING_VERSION, recorded_steps, train
+from winit.sweep import collect as module
+from winit.sweep import sorting
 from winit.sweep.collect import IncompleteError, collect, collect_training
 from winit.sweep.engine import blocks
 from winit.sweep.kinds import cells_of
@@ -50,6 +55,72 @@ def test_rows_are_sorted(results):
     rows = pq.read_table(results.layers).select([*SORT_KEYS, "layer"]).to_pylist()
     keys = [tuple(row.values()) for row in rows]
     assert keys == sorted(keys)
+
+
+def test_a_query_on_one_network_reads_its_row_groups_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_LEAST_ROWS", 30)
+    monkeypatch.setattr(module, "_MOST_ROWS", 40)
+    results = make_results(tmp_path, tiny())
+    (path,) = results.layers.glob("*.parquet")
+    metadata = pq.read_metadata(path)
+    names = ("activation", "initializer")
+    columns = {name: LAYERS.get_field_index(name) for name in names}
+    ends = []
+    for group in range(metadata.num_row_groups):
+        assert metadata.row_group(group).num_rows <= 40
+        statistics = {name: metadata.row_group(group).column(i).statistics for name, i in columns.items()}
+        ends.append([(statistics[name].min, statistics[name].max) for name in names])
+    # 42 rows of each pair: 40, and then the rest, which is too few to stand alone, with the next one's.
+    assert metadata.num_row_groups > 8
+    for activation in ("relu", "tanh"):
+        for initializer in ("he_normal", "zeros"):
+            held = [a[0] <= activation <= a[1] and i[0] <= initializer <= i[1] for a, i in ends]
+            assert 1 <= sum(held) <= 4
+
+
+def test_row_groups_without_a_cell_are_known_without_reading_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_LEAST_ROWS", 30)
+    monkeypatch.setattr(module, "_MOST_ROWS", 40)
+    results = make_results(tmp_path, tiny())
+    file = str(min(results.layers.glob("*.parquet")))
+    for cell in pq.read_table(results.cells)["cell_id"].to_pylist()[::20]:
+        ((*excluded,),) = duckdb.sql(f"""
+            SELECT count(*) FILTER (bloom_filter_excludes), count(*)
+            FROM parquet_bloom_probe('{file}', 'cell_id', '{cell}')
+        """).fetchall()
+        holds = pq.ParquetFile(file)
+        groups = [
+            cell in holds.read_row_group(group, ["cell_id"])["cell_id"].to_pylist()
+            for group in range(holds.num_row_groups)
+        ]
+        assert excluded == [len(groups) - sum(groups), len(groups)]
+
+
+def test_many_boxes_and_small_pieces_give_the_same_bits(results, monkeypatch):
+    before = [path.read_bytes() for path in (*results.layers.glob("*"), results.cells)]
+    monkeypatch.setattr(sorting, "_HELD_BYTES", 4096)
+    monkeypatch.setattr(sorting, "_READ_ROWS", 7)
+    collect(results, tiny().thresholds)
+    assert [path.read_bytes() for path in (*results.layers.glob("*"), results.cells)] == before
+
+
+@given(
+    pieces=st.lists(st.lists(st.integers(0, 2), max_size=9), min_size=1),
+    least=st.integers(1, 4),
+    more=st.integers(0, 4),
+)
+def test_row_groups_depend_on_the_rows_alone(pieces, least, more):
+    together = np.cumsum([step == 2 for piece in pieces for step in piece] or [0])
+    places = np.arange(sum(map(len, pieces)))
+    ends = np.cumsum([len(piece) for piece in pieces])[:-1]
+    tables = [pa.table({sorting.PLACE: some}) for some in np.split(places, ends)]
+    groups, whole = (
+        [table[sorting.PLACE].to_pylist() for table in sorting.regrouped(some, together, least, least + more)]
+        for some in (tables, [pa.table({sorting.PLACE: places})])
+    )
+    assert groups == whole
+    assert [place for group in groups for place in group] == places.tolist()
+    assert all(least <= len(group) <= least + more for group in groups[:-1])
 
 
 def test_the_input_has_no_weights_and_no_gradients(results):

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Self
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from winit.errors import WinitError
 from winit.sweep.engine import missing
+from winit.sweep.files import parquet_options
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.schema import CELLS, LAYERS, RUN_SORT_KEYS, SORT_KEYS, TRAINING, TRAINING_RUNS
+from winit.sweep.sorting import PLACE, Source, in_order, regrouped
 from winit.sweep.store import Store
 from winit.sweep.verdicts import (
     EVIDENCE,
@@ -28,8 +32,13 @@ from winit.sweep.verdicts import (
     verdict_columns,
 )
 
-_ROW_GROUP = 64 * 1024  # rows: what a query on one (activation, initializer) has to read at least
+# Rows of a row group. A query on one (activation, initializer) reads the groups that hold it: where there are
+# enough rows, groups end where these change.
+_LEAST_ROWS, _MOST_ROWS = 16 * 1024, 64 * 1024
+_CELLS_OF_GROUP = 8 * 1024  # of eight layers and more; of shallower ones the filter is less sharp
 _FILE_BYTES = 200_000_000
+# Of the memory that DuckDB may take for the verdicts; beyond it, it works on the disk.
+_MEMORY = "1GB"
 
 
 class IncompleteError(WinitError):
@@ -42,49 +51,57 @@ def collect(results: Results, thresholds: Thresholds) -> None:
     Every planned cell is there exactly once, failed ones in ``cells`` alone. Raises IncompleteError where
     one is missing; then what was there stays, and the shards count as unfinished.
     """
-    with _Collection(results, results.folder) as collection:
+    with _Collection(results, results.folder, SORT_KEYS) as collection:
         layers = collection.scratch / "layers"
         layers.mkdir()
-        _write_parts(collection.rows(LAYERS, (*SORT_KEYS, "layer")), LAYERS, layers)
+        _write_files(collection.rows(LAYERS, ("layer",)), LAYERS, layers)
         collection.view("layers", sorted(layers.glob("*.parquet")))
         cells = collection.scratch / "cells.parquet"
-        of_cells = collection.cells("layers", EVIDENCE, verdict_columns(thresholds), CELLS, SORT_KEYS)
-        _write_file(of_cells, CELLS, cells)
+        verdict = verdict_columns(thresholds)
+        _write_file(collection.cells("layers", EVIDENCE, verdict, CELLS), CELLS, cells)
         _replace(layers, results.layers)
         cells.replace(results.cells)
 
 
 def collect_training(results: Results, thresholds: Thresholds) -> None:
     """Write ``training.parquet`` and ``training_runs.parquet``; all else as ``collect``."""
-    with _Collection(results.training_sweep, results.folder) as collection:
+    with _Collection(results.training_sweep, results.folder, RUN_SORT_KEYS) as collection:
         training = collection.scratch / "training.parquet"
-        _write_file(collection.rows(TRAINING, (*RUN_SORT_KEYS, "step", "layer")), TRAINING, training)
+        _write_file(collection.rows(TRAINING, ("step", "layer")), TRAINING, training)
         collection.view("training", [training])
         runs = collection.scratch / "training_runs.parquet"
         verdict = training_verdict_columns(thresholds)
-        of_runs = collection.cells("training", TRAINING_EVIDENCE, verdict, TRAINING_RUNS, RUN_SORT_KEYS)
-        _write_file(of_runs, TRAINING_RUNS, runs)
+        _write_file(
+            collection.cells("training", TRAINING_EVIDENCE, verdict, TRAINING_RUNS), TRAINING_RUNS, runs
+        )
         training.replace(results.training)
         runs.replace(results.training_runs)
 
 
 class _Collection:
-    """A DuckDB connection with the plan of a sweep and the index of its store, and a folder to write to."""
+    """The plan of a sweep in the order of the tables, the index of its store, and a folder to write to."""
 
-    def __init__(self, sweep: Results, folder: Path) -> None:
+    def __init__(self, sweep: Results, folder: Path, order: Sequence[str]) -> None:
         plan, self._store = sweep.read_plan(), Store(sweep.parts)
-        self._index = _planned(plan, _verified(self._store))
-        todo = missing(plan, self._index)
+        index = _verified(self._store)
+        todo = missing(plan, index)
         if todo.num_rows:
             sweep.forget_shards()
             raise IncompleteError(
                 f"{todo.num_rows} of {plan.num_rows} planned {kind_of(plan).unit} are not in the store"
                 " yet; run the sweep again, it computes only those"
             )
+        self._plan = _ordered(plan, order)
+        self._order = order
+        # Parts of other cells, perhaps of other versions, are not read.
+        place = pc.index_in(index["cell_id"], self._plan["cell_id"].combine_chunks())
+        self._index = index.append_column(PLACE, place).filter(pc.is_valid(place))
         self._folder = tempfile.TemporaryDirectory(prefix=".collect-", dir=folder)
         self.scratch = Path(self._folder.name)
-        self._database = duckdb.connect(config={"temp_directory": str(self.scratch / "spill")})
-        self._database.register("plan", plan)
+        self._database = duckdb.connect(
+            config={"temp_directory": str(self.scratch / "spill"), "memory_limit": _MEMORY}
+        )
+        self._database.register("plan", self._plan)
         self._database.register("store_index", self._index)
 
     def __enter__(self) -> Self:
@@ -94,40 +111,55 @@ class _Collection:
         self._database.close()
         self._folder.cleanup()
 
-    def rows(self, schema: pa.Schema, order: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Rows of the planned cells, sorted, each cell from the one part that counts."""
-        parts = [str(self._store.folder / part) for part in self._index["part"].unique().to_pylist()]
-        if not parts:
-            return iter(())
-        self._database.read_parquet(parts, filename=True).create_view("parts")
-        columns = ", ".join(f"parts.{name}" for name in schema.names)
-        relation = self._database.sql(f"""
-            SELECT {columns} FROM parts
-            JOIN store_index ON parts.cell_id = store_index.cell_id
-                            AND parse_filename(parts.filename) = store_index.part
-            SEMI JOIN plan ON parts.cell_id = plan.cell_id
-            WHERE store_index.status = 'ok'
-            ORDER BY {", ".join(order)}
-        """)
-        return _batches(relation)
+    def rows(self, schema: pa.Schema, within: Sequence[str]) -> Iterator[pa.Table]:
+        """Rows of the planned cells as row groups: sorted, each cell from the one part that counts.
+
+        What the plan says of a cell is taken from there. ``within`` is the order of a cell's rows.
+        """
+        boxes = self.scratch / "boxes"
+        boxes.mkdir()
+        planned = [name for name in schema.names if name in self._plan.column_names]
+        measured = [name for name in schema.names if name not in planned]
+        # About: how many steps a run records is much the same for all.
+        weights = self._plan["depth"].to_numpy() + 1.0
+        tables = in_order(self._sources(), weights, measured, within, boxes)
+        for rows in regrouped(tables, self._pairs(), _LEAST_ROWS, _MOST_ROWS):
+            of_plan = self._plan.select(planned).take(rows[PLACE])
+            columns = {name: of_plan[name] if name in planned else rows[name] for name in schema.names}
+            # How a table is chunked shows in the bytes of the file.
+            yield pa.table(columns).combine_chunks().cast(schema)
+
+    def _sources(self) -> list[Source]:
+        """The parts with the cells that finished in them."""
+        finished = self._index.filter(pc.equal(self._index["status"], "ok")).sort_by("part")
+        names, counts = np.unique(finished["part"].to_numpy(), return_counts=True)
+        ends = np.cumsum(counts)
+        cells, places = finished["cell_id"].combine_chunks(), finished[PLACE].to_numpy().astype(np.int64)
+        return [
+            Source(self._store.folder / name, cells[end - count : end], places[end - count : end])
+            for name, count, end in zip(names, counts, ends, strict=True)
+        ]
+
+    def _pairs(self) -> NDArray[np.integer]:
+        """A number for each place in the plan, another wherever activation or initializer change."""
+        names = [self._plan[name].to_numpy() for name in ("activation", "initializer")]
+        return np.cumsum([0, *np.any([name[1:] != name[:-1] for name in names], axis=0)])
 
     def view(self, name: str, files: Sequence[Path]) -> None:
         """Have files that were written read as a view."""
         self._database.read_parquet([str(path) for path in files]).create_view(name)
 
-    def cells(
-        self, rows: str, evidence: str, verdict: str, schema: pa.Schema, order: Sequence[str]
-    ) -> Iterator[pa.RecordBatch]:
+    def cells(self, rows: str, evidence: str, verdict: str, schema: pa.Schema) -> Iterator[pa.Table]:
         """A row for each planned cell: what became of it, and the verdict by the evidence in ``rows``."""
-        return _batches(
-            self._database.sql(f"""
+        relation = self._database.sql(f"""
             WITH evidence AS (SELECT cell_id, {evidence} FROM {rows} GROUP BY cell_id),
             judged AS (SELECT *, {verdict} FROM evidence)
             SELECT {", ".join(schema.names)}
             FROM plan JOIN store_index USING (cell_id) LEFT JOIN judged USING (cell_id)
-            ORDER BY {", ".join(order)}
+            ORDER BY {", ".join(self._order)}
             """)
-        )
+        for batch in relation.to_arrow_reader(_MOST_ROWS):
+            yield pa.Table.from_batches([batch]).cast(schema)
 
 
 def _verified(store: Store) -> pa.Table:
@@ -139,33 +171,38 @@ def _verified(store: Store) -> pa.Table:
             return index
 
 
-def _planned(plan: pa.Table, index: pa.Table) -> pa.Table:
-    """What the index says of planned cells; parts of others, perhaps of other versions, are not read."""
-    return index.filter(pc.is_in(index["cell_id"], plan["cell_id"].combine_chunks()))
+def _ordered(plan: pa.Table, order: Sequence[str]) -> pa.Table:
+    """The plan in the order of the tables, labels as plain strings."""
+    schema = pa.schema(
+        [(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in plan.schema]
+    )
+    return plan.cast(schema).sort_by([(name, "ascending") for name in order]).combine_chunks()
 
 
-def _batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
-    return iter(relation.to_arrow_reader(_ROW_GROUP))
+def _write_file(tables: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    with _writer(path, schema) as writer:
+        for table in tables:
+            writer.write_table(table)
 
 
-def _write_file(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
-
-
-def _write_parts(batches: Iterable[pa.RecordBatch], schema: pa.Schema, folder: Path) -> None:
-    """Write files of about ``_FILE_BYTES``, at least one."""
-    batches = iter(batches)
+def _write_files(tables: Iterable[pa.Table], schema: pa.Schema, folder: Path) -> None:
+    """Write files of about ``_FILE_BYTES``, at least one. Each table is a row group."""
+    tables = iter(tables)
     for number in range(1_000_000):
         path = folder / f"layers-{number:04d}.parquet"
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for batch in batches:
-                writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+        with _writer(path, schema) as writer:
+            for table in tables:
+                writer.write_table(table)
                 if path.stat().st_size >= _FILE_BYTES:
                     break
             else:
                 return
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # Ids are in no order: what tells a reader which row groups may hold one is a Bloom filter.
+    bloom = {"cell_id": {"ndv": _CELLS_OF_GROUP, "fpp": 0.01}}
+    return pq.ParquetWriter(path, schema, bloom_filter_options=bloom, **parquet_options(schema))
 
 
 def _replace(new: Path, old: Path) -> None:
