@@ -54,7 +54,7 @@ def collect(results: Results, thresholds: Thresholds) -> None:
     with _Collection(results, results.folder, SORT_KEYS) as collection:
         layers = collection.scratch / "layers"
         layers.mkdir()
-        _write_files(collection.rows(LAYERS, ("layer",)), LAYERS, layers)
+        write_layers(collection.rows(LAYERS, ("layer",)), layers)
         collection.view("layers", sorted(layers.glob("*.parquet")))
         cells = collection.scratch / "cells.parquet"
         verdict = verdict_columns(thresholds)
@@ -185,12 +185,12 @@ def _write_file(tables: Iterable[pa.Table], schema: pa.Schema, path: Path) -> No
             writer.write_table(table)
 
 
-def _write_files(tables: Iterable[pa.Table], schema: pa.Schema, folder: Path) -> None:
-    """Write files of about ``_FILE_BYTES``, at least one. Each table is a row group."""
+def write_layers(tables: Iterable[pa.Table], folder: Path) -> None:
+    """Write tables with the schema ``LAYERS``, a row group each, to files of about ``_FILE_BYTES``."""
     tables = iter(tables)
     for number in range(1_000_000):
         path = folder / f"layers-{number:04d}.parquet"
-        with _writer(path, schema) as writer:
+        with _writer(path, LAYERS) as writer:
             for table in tables:
                 writer.write_table(table)
                 if path.stat().st_size >= _FILE_BYTES:
