@@ -152,9 +152,9 @@ def _finished_project() -> Iterator[Path]:
     config = grid(_FINISHED, histograms=False)
     with tempfile.TemporaryDirectory(prefix="winit-") as name:
         folder = Path(name)
-        for part in ("Snakefile", "workflow", "profiles", "config"):
-            source = ROOT / part
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
+        for rules in ("Snakefile", "workflow", "profiles", "config"):
+            source = ROOT / rules
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / rules)
         (folder / "large.yaml").write_text(config.to_yaml(), encoding="utf-8")
         results = Results(folder / config.results)
         store = Store(results.parts)

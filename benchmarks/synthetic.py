@@ -120,4 +120,5 @@ def _histograms(rows: int, slots: int, generator: np.random.Generator) -> NDArra
     hump = np.exp(-0.5 * ((np.arange(slots, dtype=np.float32) - place) / breadth) ** 2)
     expected = hump * (_ENTRIES / hump.sum(axis=1, keepdims=True))
     noise = generator.standard_normal(expected.shape, dtype=np.float32)
-    return np.maximum(np.rint(expected + np.sqrt(expected) * noise), 0).astype(np.uint32)
+    counts: NDArray[np.float32] = np.maximum(np.rint(expected + np.sqrt(expected) * noise), 0)
+    return counts.astype(np.uint32)
