@@ -37,14 +37,23 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def ratios(first: Callable[[], Any], second: Callable[[], Any], rounds: int) -> Iterator[float]:
+def ratios(
+    first: Callable[[], Any],
+    second: Callable[[], Any],
+    rounds: int,
+    warm_up: Callable[[], Any] | None = None,
+) -> Iterator[float]:
     """Time of ``first`` ÷ time of ``second``, measured in turns, after a call of each that does not count.
 
+    Where such a call takes long, ``warm_up`` stands for both: it compiles and loads what they need.
     ``second`` runs before and behind ``first``, so that a machine that slows down or speeds up meanwhile
     does not favour one of them.
     """
-    first()
-    second()
+    if warm_up is None:
+        first()
+        second()
+    else:
+        warm_up()
     before = seconds(second)
     for _ in range(rounds):
         numerator = seconds(first)
