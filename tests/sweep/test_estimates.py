@@ -8,7 +8,7 @@ from samples import GRID_SIZE, RUNS, TINY, tiny
 from winit.network.cells import Cell, Probe, hidden_widths
 from winit.network.training import recorded_steps
 from winit.sweep.config import Config
-from winit.sweep.costs import backward_cost, forward_cost
+from winit.sweep.costs import backward_cost, draws_memory, forward_cost
 from winit.sweep.engine import blocks
 from winit.sweep.estimates import Estimate, estimate, show
 from winit.sweep.kinds import cells_of
@@ -45,7 +45,8 @@ def test_an_estimate_counts_cells_blocks_rows_and_flops():
     assert (made.cells, made.shards, made.blocks) == (GRID_SIZE, 3, len(list(blocks(plan))))
     assert made.rows == GRID_SIZE // 2 * (2 + 5)
     assert made.flops == sum(plan["flops"].to_pylist())
-    assert made.worker == max(plan["memory"].to_pylist()) + WORKER_BYTES
+    draws = draws_memory((16,) * 4, Probe(batch=20))
+    assert made.worker == max(plan["memory"].to_pylist()) + draws + WORKER_BYTES
 
 
 def test_an_estimate_counts_the_rows_of_recorded_steps():

@@ -1,7 +1,6 @@
 """The plan: each cell once, whatever the spelling of the grid; blocks and shards of even cost."""
 
 import collections
-import dataclasses
 import tracemalloc
 
 import numpy as np
@@ -10,13 +9,14 @@ from samples import GRID_SIZE, RUNS, TINY, tiny
 
 from winit.errors import WinitError
 from winit.network.cells import Cell, Probe, hidden_widths
-from winit.network.kernel import measure
+from winit.network.kernel import measure, networks_in_a_stack
 from winit.network.training import Run, Task, train
 from winit.sweep.config import Config
-from winit.sweep.costs import backward_cost, forward_cost, memory, training_memory
+from winit.sweep.costs import backward_cost, draws_memory, forward_cost, memory, training_memory
 from winit.sweep.engine import blocks
 from winit.sweep.kinds import cells_of
-from winit.sweep.plan import WORKER_BYTES, check_memory, check_size, make_plan, make_training_plan
+from winit.sweep.machine import WORKER_BYTES
+from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan
 from winit.sweep.schema import PLAN, TRAINING_PLAN
 
 
@@ -111,18 +111,35 @@ def test_costs_count_the_products_and_arrays_of_a_network():
 
 
 @pytest.mark.parametrize(("batch", "width", "depth"), [(64, "256", 8), (300, "128", 8), (50, "300-20", 5)])
-@pytest.mark.parametrize("labels", [("he_uniform", "he_normal"), ("orthogonal", "he_normal")])
+@pytest.mark.parametrize("label", ["normal(std=0.{})", "orthogonal(gain=0.{})"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_memory_of_a_cell_is_predicted(batch, width, depth, dtype, labels):
-    cell = Cell(labels[0], "gelu", depth, width, 0, Probe(batch=batch, dtype=dtype))
-    other = dataclasses.replace(cell, initializer=labels[1])
-    list(measure([cell]))  # compiled and imported
+def test_the_memory_of_the_networks_that_are_computed_together_is_predicted(
+    batch, width, depth, dtype, label
+):
+    widths, probe = hidden_widths(width, depth), Probe(batch=batch, dtype=dtype)
+    together = networks_in_a_stack(max(widths), probe)
+    cells = [Cell(label.format(10 + k), "gelu", depth, width, 0, probe) for k in range(together)]
+    list(measure(cells[:1]))  # compiled and imported
     tracemalloc.start()
-    list(measure([cell, other]))
+    list(measure(cells, room=0))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    predicted = memory(hidden_widths(width, depth), cell.probe, iid="orthogonal" not in labels)
+    predicted = memory(widths, probe, iid="orthogonal" not in label)
     assert 0.3 * predicted < peak < predicted
+
+
+def test_draws_that_find_no_room_are_drawn_again():
+    widths, probe = (300,) * 20, Probe(batch=10)
+    cell = Cell("he_normal", "relu", 20, "300", 0, probe)
+    list(measure([cell]))
+    peaks = []
+    for room in (0.0, draws_memory(widths, probe)):
+        tracemalloc.start()
+        list(measure([cell], room))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    draws = draws_memory(widths, probe)
+    assert peaks[0] < 0.5 * draws < 0.9 * draws < peaks[1] - peaks[0]
 
 
 def test_a_training_plan_has_every_run_once_under_its_own_id():

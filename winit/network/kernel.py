@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from winit.network.activations import Activation, activation, histogram_range
 from winit.network.arrays import Array
-from winit.network.cells import Cell, hidden_widths, input_width, is_constant
+from winit.network.cells import Cell, Probe, hidden_widths, input_width, is_constant
 from winit.network.diagnostics import (
     COLUMNS,
     DIAGNOSTICS,
@@ -42,6 +42,7 @@ Of a cell the shape is (depth + 1,), or (depth + 1, slots); of several networks 
 # Arrays of a layer that together stay in a core's second cache while they are measured: larger stacks spare
 # less than they lose.
 _STACK_BYTES = 2**19
+_LARGEST_STACK = 64  # what there is to spare is spared by then
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,16 @@ def _stacks(networks: Iterable[list[Cell]]) -> Iterator[list[list[Cell]]]:
         depths = tuple(cell.depth for cell in cells)
         alike.setdefault((cells[0].sources, cells[0].activation, depths), []).append(cells)
     for same in alike.values():
-        size = networks_in_a_stack(same[0][-1])
+        deepest = same[0][-1]
+        size = networks_in_a_stack(max(hidden_widths(deepest.width, deepest.depth)), deepest.probe)
         for start in range(0, len(same), size):
             yield same[start : start + size]
 
 
-def networks_in_a_stack(cell: Cell) -> int:
-    """How many networks like this cell's are computed together."""
-    widest = max(hidden_widths(cell.width, cell.depth))
-    layer = cell.probe.batch * widest * np.dtype(cell.probe.dtype).itemsize
-    return max(_STACK_BYTES // layer, 1)
+def networks_in_a_stack(widest: int, probe: Probe) -> int:
+    """How many networks whose widest layer has so many units are computed together, at most."""
+    layer = probe.batch * widest * np.dtype(probe.dtype).itemsize
+    return min(max(_STACK_BYTES // layer, 1), _LARGEST_STACK)
 
 
 def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measured]:

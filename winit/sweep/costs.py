@@ -8,13 +8,15 @@ import numpy as np
 from winit.network.cells import Probe, input_width
 from winit.network.datasets import dataset
 from winit.network.diagnostics import gram_is_cheaper
+from winit.network.kernel import networks_in_a_stack
 from winit.network.training import Task, recorded_steps
 
 # What one core of a current machine does, roughly; only the length of a block hangs on these.
 _FLOPS_PER_SECOND = 1.0e11
-_SECONDS_PER_ENTRY = 8.0e-9  # activation and statistics, per entry of a layer and pass
-_SECONDS_PER_LAYER = 1.0e-4  # calls, per layer and pass
-_PASSING_ARRAYS = 6  # at most so many arrays of a layer's size live at once besides what is kept
+_SECONDS_PER_ENTRY = 6.0e-9  # activation and statistics, per entry of a layer and pass
+_SECONDS_PER_LAYER = 7.0e-5  # calls, per layer and pass
+_PASSING_ARRAYS = 7  # at most so many arrays of a layer's size live at once besides what is kept
+_ROW_BYTES = 2000  # of a layer row with its histograms, and of its copies for shallower networks
 _QR_ARRAYS = 4  # the matrix in float64, Q, R, and what LAPACK works in
 # A step of training is a pass forward, two backward and the update, in many short calls.
 _TRAINING_PASSES = 3
@@ -60,23 +62,33 @@ def backward_cost(widths: tuple[int, ...], probe: Probe) -> Cost:
 
 
 def memory(widths: tuple[int, ...], probe: Probe, *, iid: bool = True) -> float:
-    """Bytes of the largest working set: the draws, the weights, and what the backward pass needs.
+    """Bytes that a cell takes with the networks that are computed together with it, at the least.
 
-    Weights that are not i.i.d. (``iid`` false) are decompositions, made and kept in float64.
+    Standard draws are not counted: those that find no room are drawn again in the backward pass. Weights
+    that are not i.i.d. (``iid`` false) are decompositions, made in float64, and kept.
     """
     fans = _fans(widths, probe)
     batch, item = probe.batch, np.dtype(probe.dtype).itemsize
-    weights = sum(fan_in * fan_out for fan_in, fan_out in fans)
-    entries = batch * (fans[0][0] + 2 * sum(widths))  # h and φ'(z) of every layer
+    networks = networks_in_a_stack(max(widths), probe)
+    entries = 0
     for fan_in, fan_out in fans:
-        if gram_is_cheaper(batch, fan_in, fan_out):
-            entries += batch * (fan_in + batch)  # the centred h, and its Gram matrix
-    passing = _PASSING_ARRAYS * max(n for a, b in fans for n in (batch * a, batch * b, a * b))
-    # The standard draws are float32, and a block may hold those of two distributions.
-    draws = 2 * weights * 4
+        # φ'(z), and of the inputs what ∂L/∂W needs.
+        grams = gram_is_cheaper(batch, fan_in, fan_out)
+        entries += batch * (fan_out + (batch if grams else fan_in))
+    entries += _PASSING_ARRAYS * max(batch * n for fan in fans for n in fan)
+    rows = networks * len(widths) * _ROW_BYTES
+    # The draw in hand, as it is made and in the dtype; one of ∂L/∂W for each network.
+    passing = max(fan_in * fan_out for fan_in, fan_out in fans) * ((2 + networks) * item + 4)
+    kept = 0
     if not iid:
-        draws += (weights + _QR_ARRAYS * max(fan_in * fan_out for fan_in, fan_out in fans)) * 8
-    return float((weights + entries + passing) * item + draws)
+        kept = networks * sum(fan_in * fan_out for fan_in, fan_out in fans) * item
+        passing += _QR_ARRAYS * max(fan_in * fan_out for fan_in, fan_out in fans) * 8
+    return float(networks * entries * item + rows + passing + kept)
+
+
+def draws_memory(widths: tuple[int, ...], probe: Probe) -> float:
+    """Bytes of the standard draws of a network, which are kept where there is room."""
+    return float(sum(a * b for a, b in _fans(widths, probe)) * np.dtype(probe.dtype).itemsize)
 
 
 def training_cost(widths: tuple[int, ...], task: Task) -> Cost:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from winit.network.training import recorded_steps
 from winit.sweep.grid import Floats
-from winit.sweep.plan import WORKER_BYTES, largest_memory, shards_of
+from winit.sweep.plan import peak_memory, shards_of
 
 # Bytes on the disk of a row in the store, and once more in the dataset. Measured on grids of eight
 # initializers, three activations, depths 1 to 50 and widths 64 to 1024: 135 to 235 with histograms, 103 to
@@ -65,7 +65,7 @@ def estimate(rows: pa.Table, seconds: Floats) -> Estimate:
         shards=shards_of(rows),
         rows=int(stored.sum()),
         flops=pc.sum(rows["flops"]).as_py() or 0.0,
-        worker=largest_memory(rows) + WORKER_BYTES,
+        worker=peak_memory(rows),
         disk=2.0 * float(size) + _CELL * rows.num_rows,
         seconds=float(seconds.sum()),
         longest=max(np.bincount(block, seconds), default=0.0),

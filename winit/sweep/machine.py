@@ -2,8 +2,15 @@
 
 from pathlib import Path
 
+import distributed
 import psutil
 
+USABLE = 0.95
+"""What Dask leaves to a worker of its share of the memory: beyond that it ends it."""
+WORKER_BYTES = 0.3e9
+"""What a worker takes beside its cells, measured: Python, NumPy, numba, Dask."""
+# Beyond that share Dask gives a worker nothing more to do until it has less.
+_COMFORTABLE = 0.8
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 # Of the second version of control groups, and of the first.
@@ -16,6 +23,15 @@ def memory_limit() -> float:
     The machine's, or less where a container or a batch system allows less.
     """
     return float(min([psutil.virtual_memory().total, *_cgroup_limits(_OWN_CGROUPS, _CGROUPS)]))
+
+
+def worker_memory() -> float:
+    """Bytes that this process may use for cells without disturbing the sweep, a worker or not."""
+    try:
+        limit = distributed.get_worker().memory_manager.memory_limit or memory_limit()
+    except ValueError:  # not a worker
+        limit = memory_limit()
+    return _COMFORTABLE * limit - WORKER_BYTES
 
 
 def _cgroup_limits(own: Path, mounted: Path) -> list[int]:

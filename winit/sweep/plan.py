@@ -19,17 +19,21 @@ from winit.network.initializers import initializer
 from winit.network.sources import Source, Sources, identity
 from winit.network.training import Task, run_id
 from winit.sweep.config import Config
-from winit.sweep.costs import backward_cost, forward_cost, memory, training_cost, training_memory
+from winit.sweep.costs import (
+    backward_cost,
+    draws_memory,
+    forward_cost,
+    memory,
+    training_cost,
+    training_memory,
+)
 from winit.sweep.grid import Floats, Grid, cut
+from winit.sweep.machine import USABLE, WORKER_BYTES
 from winit.sweep.schema import PLAN, TRAINING_PLAN
 
 _SHARDS = b"shards"
 _SOURCES = b"sources"
 
-# What Dask leaves to a worker of its share of the memory: beyond that it ends it.
-_USABLE = 0.95
-WORKER_BYTES = 0.3e9
-"""What a worker takes beside its cells, measured: Python, NumPy, numba, Dask."""
 _BYTES_PLANNING_A_CELL = 500  # measured: 350, and what comes before them
 
 _CELL_AXES = ("probe", "width", "seed", "activation", "initializer", "depth")
@@ -101,7 +105,7 @@ def check_memory(plan: pa.Table, memory: float, workers: int = 1) -> None:
     row = plan.slice(pc.index(plan["memory"], need).as_py(), 1).to_pylist()[0]
     what = f"a {'run' if 'steps' in row else 'cell'} of depth {row['depth']}, width {row['width']} and batch"
     said = f"{what} {row['batch']} needs about {need / 1e9:,.1f} GB of memory, and "
-    fitting = int(_USABLE * memory / (need + WORKER_BYTES))
+    fitting = int(USABLE * memory / (need + WORKER_BYTES))
     if not fitting:
         raise WinitError(f"{said}there are {memory / 1e9:,.1f} GB; take a smaller width, depth or batch")
     raise WinitError(
@@ -117,9 +121,20 @@ def largest_memory(plan: pa.Table) -> float:
     return pc.max(plan["memory"]).as_py() or 0.0
 
 
+def peak_memory(rows: pa.Table) -> float:
+    """Bytes of a worker at its largest cell, with its standard draws and what a worker takes anyway."""
+    need = largest_memory(rows)
+    draws = 0.0
+    if need and "steps" not in rows.schema.names:
+        row = rows.slice(pc.index(rows["memory"], need).as_py(), 1).to_pylist()[0]
+        probe = Probe(**{name: row[name] for name in Probe.__dataclass_fields__})
+        draws = draws_memory(hidden_widths(row["width"], row["depth"]), probe)
+    return need + draws + WORKER_BYTES
+
+
 def _room(memory: float, workers: int) -> float:
     """Bytes that a worker has for its cells."""
-    return _USABLE * memory / workers - WORKER_BYTES
+    return USABLE * memory / workers - WORKER_BYTES
 
 
 def seconds_of(rows: pa.Table) -> Floats:
