@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from winit.network.activations import histogram_range
 from winit.network.cells import Cell, hidden_widths
 from winit.network.diagnostics import COSINE_EXAMPLES, SATURATION
-from winit.network.statistics import HISTOGRAM_BINS, MAGNITUDE_DECADES
+from winit.network.summaries import HISTOGRAM_BINS, MAGNITUDE_DECADES
 
 Array = NDArray[np.float64]
 Row = dict[str, Any]

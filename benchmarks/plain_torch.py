@@ -30,7 +30,7 @@ from winit.network.activations import histogram_range
 from winit.network.cells import Cell, hidden_widths
 from winit.network.diagnostics import COSINE_EXAMPLES, SATURATION
 from winit.network.labels import parse
-from winit.network.statistics import HISTOGRAM_BINS, MAGNITUDE_DECADES
+from winit.network.summaries import HISTOGRAM_BINS, MAGNITUDE_DECADES
 
 Row = dict[str, Any]
 
