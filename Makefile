@@ -1,12 +1,14 @@
 # make           the environment, then the default sweep, then where the report is
 # make test      the tests; make lint: linters and types; make format: mend what can be mended
+# make bench     how fast it is, as ratios measured side by side (some twenty minutes; ROUNDS=1 for a look)
 # make docs      the generated pages; make lock: resolve the dependencies anew (needs uv)
 
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
+ROUNDS ?= 3
 
-.PHONY: run environment test lint format docs lock
+.PHONY: run environment test lint format bench docs lock
 .DEFAULT_GOAL := run
 
 run: environment
@@ -43,6 +45,9 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/snakefmt Snakefile workflow
+
+bench: .venv/run.stamp
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS)
 
 docs: .venv/run.stamp
 	$(BIN)/python -m winit.sweep.schema > results/README.md

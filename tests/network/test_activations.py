@@ -428,3 +428,17 @@ def test_lecuns_tanh_is_one_at_one():
 def test_relu_halves_the_second_moment():
     z = np.random.default_rng(0).normal(size=1_000_000)
     assert (activation("relu")(z)[0] ** 2).mean() == pytest.approx(0.5, abs=0.005)
+
+
+@pytest.mark.parametrize("entry", ACTIVATIONS.values(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3, 7, 5), (2, 1, 1), (3, 33, 29), (1, 4, 6)])
+def test_a_network_in_a_stack_has_the_activations_that_it_has_alone(shape, dtype, entry):
+    phi = activation(entry.label)
+    stack = np.random.default_rng(0).normal(scale=3, size=shape).astype(dtype)
+    stack.ravel()[::11] = 0
+    stack.ravel()[1::13] *= 1e3
+    with np.errstate(all="ignore"):
+        for together, *alone in zip(phi(stack), *map(phi, stack), strict=True):
+            assert together.dtype == dtype
+            assert together.tobytes() == np.array(alone).tobytes()

@@ -19,7 +19,7 @@ CUT = TRUNCATED_NORMAL_STD
 
 def layer(shape=SHAPE, dtype="float32", seed=0, index=1, phi="relu", depth=3):
     draws = Draws(seed)
-    inputs = draws.standard("normal", "input", 0, (50, shape[0])).astype(dtype)
+    inputs = draws.standard("normal", "input", 0, (50, shape[0])).values.astype(dtype)
     return Layer(*shape, index, depth, activation(phi), draws, np.dtype(dtype), inputs)
 
 
@@ -427,7 +427,7 @@ def test_a_law_that_is_none_is_refused(arguments, words):
 
 def test_a_truncated_draw_has_mean_zero_and_variance_one():
     for bounds in itertools.combinations((-3.0, -1.0, 0.5, 4.0), 2):
-        drawn = Draws(0).standard(Truncated(*bounds), "weights", 1, (300, 300))
+        drawn = Draws(0).standard(Truncated(*bounds), "weights", 1, (300, 300)).values
         assert drawn.mean() == pytest.approx(0, abs=0.01)
         assert drawn.std() == pytest.approx(1, abs=0.01)
 

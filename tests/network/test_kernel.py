@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import reference
 
+from winit.network import kernel
 from winit.network.cells import Cell, Probe
 from winit.network.diagnostics import COLUMNS
 from winit.network.kernel import measure
@@ -220,3 +221,68 @@ def test_float64_networks_beyond_the_range_of_squares_are_measured(std):
     table = measured(cell)[cell]
     growth = np.diff(np.log10(table["h_std"]))
     assert growth == pytest.approx(np.log10(std * 8), abs=0.15)
+
+
+def assert_same_bits(left, right):
+    assert left.keys() == right.keys()
+    for cell, table in left.items():
+        for name, column in table.items():
+            assert column.tobytes() == right[cell][name].tobytes(), (cell, name)
+
+
+LOOKS_AT_THE_BATCH = Source(
+    "own.py", "import numpy as np\ndef phi(z): return z - z.mean(axis=0), np.full_like(z, 1 - 1 / len(z))\n"
+)
+
+
+def different_cells():
+    """Of which some go through together: with pairs, batches above that of the cosines, and a user's own."""
+    probes = (Probe(batch=100), Probe(batch=30, input="pairs(correlation=0.5)", dtype="float64"))
+    for initializer, depth, width, seed, probe in itertools.product(
+        (
+            "he_normal",
+            "normal(std=1e-15)",
+            "he_uniform",
+            "orthogonal",
+            "mean_field(sigma_w=1.5, sigma_b=0.3)",
+        ),
+        (2, 5),
+        ("24", "32-8"),
+        (0, 7),
+        probes,
+    ):
+        yield Cell(initializer, "tanh", depth, width, seed, probe)
+        yield Cell(initializer, "own.py:phi", depth, width, seed, probe, (LOOKS_AT_THE_BATCH,))
+
+
+def test_results_do_not_depend_on_the_room_for_draws():
+    cells = list(different_cells())
+    expected = measured(*cells)
+    for room in (0, 5_000):
+        assert_same_bits({result.cell: result.table for result in measure(cells, room=room)}, expected)
+
+
+def test_results_do_not_depend_on_how_many_networks_go_through_together(monkeypatch):
+    cells = list(different_cells())
+    expected = measured(*cells)
+    for size in (1, 2 * 4 * 100 * 24, 2**40):
+        monkeypatch.setattr(kernel, "_STACK_BYTES", size)
+        assert_same_bits(measured(*cells), expected)
+
+
+def test_an_activation_that_looks_at_the_batch_sees_one_network():
+    probe = Probe(batch=20, dtype="float64")
+    cells = {
+        std: Cell(f"normal(std={std})", "own.py:phi", 3, "16", 0, probe, (LOOKS_AT_THE_BATCH,))
+        for std in (0.1, 0.2, 0.4)
+    }
+    together = measured(*cells.values())
+    for std, cell in cells.items():
+        h = reference.examples(0, probe, 16)
+        expected = []
+        for layer in (1, 2, 3):
+            z = h @ (reference.normal(0, 1, layer, (16, 16), np.dtype(np.float64)) * std)
+            h = z - z.mean(axis=0)
+            expected.append(h.std())
+        assert together[cell]["h_std"][1:] == pytest.approx(expected, rel=1e-12)
+    assert_same_bits(together, {cell: measured(cell)[cell] for cell in cells.values()})

@@ -71,6 +71,9 @@ def talking(layer):
     print("hello")
     return winit.Law("normal", 1.0)
 def rows(z): return z - z.mean(axis=1, keepdims=True), np.ones_like(z)
+def columns(z): return z - z.mean(axis=0), np.ones_like(z)
+def transposed(z): return (2 * z.T).copy().T, np.ones_like(z)
+def by_size(z): return 2 * z if z.shape[1] != 4 else 2.0 * z.astype(np.float32), np.ones_like(z)
 """
 OWN = (Source("own.py", TEXT),)
 
@@ -200,3 +203,21 @@ def test_a_cell_takes_along_only_what_it_stands_on():
     more = (*OWN, Source("more.py", ""))
     assert sources.of_labels(["own.py:law(gain=2.0)", "relu"], more) == OWN
     assert sources.of_labels(["he_normal", "relu"], more) == ()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["rows", "columns", "transposed"])
+def test_an_activation_is_given_the_networks_of_a_stack_one_by_one(name, dtype):
+    phi = activation(f"own.py:{name}", OWN)
+    stack = np.random.default_rng(0).normal(size=(3, 7, 5)).astype(dtype)
+    for together, *alone in zip(phi(stack), *map(phi, stack), strict=True):
+        assert together.dtype == dtype
+        assert together.flags.c_contiguous
+        assert (together == np.array(alone)).all()
+
+
+def test_what_an_activation_returns_of_a_stack_is_checked():
+    phi = activation("own.py:by_size", OWN)
+    phi(np.zeros((2, 7, 5)))
+    with pytest.raises(LabelError, match=r"φ\(z\) is an array of shape \(7, 4\) and dtype float32"):
+        phi(np.zeros((2, 7, 4)))

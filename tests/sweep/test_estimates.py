@@ -12,7 +12,8 @@ from winit.sweep.costs import backward_cost, draws_memory, forward_cost
 from winit.sweep.engine import blocks
 from winit.sweep.estimates import Estimate, estimate, show
 from winit.sweep.kinds import cells_of
-from winit.sweep.plan import WORKER_BYTES, make_plan, make_training_plan, seconds_of
+from winit.sweep.machine import WORKER_BYTES
+from winit.sweep.plan import make_plan, make_training_plan, seconds_of
 from winit.sweep.store import Store
 from winit.sweep.tasks import compute
 

@@ -28,7 +28,8 @@ def distinct_columns(
     """
     scale = largest.astype(np.float64)
     if values.dtype == np.float64 and (scale > _HUGE).any():  # so that sums and differences stay finite
-        values, scale = np.ldexp(values, -64), np.ldexp(scale, -64)
+        exponents = np.where(scale > _HUGE, np.int32(-64), np.int32(0))
+        values, scale = np.ldexp(values, exponents[:, np.newaxis, np.newaxis]), np.ldexp(scale, exponents)
     # Equal columns have nearly equal projections, so that only runs of neighbours among the sorted ones need
     # to be compared. Sorting numbers of which the column is a part is quicker than sorting by an index.
     keys = _keys(values, scale)

@@ -167,12 +167,10 @@ def scaled(values: Array, largest: Array) -> tuple[Array, NDArray[np.int32]]:
 
     e is 0 wherever the values are of ordinary size; multiplying by a power of two is exact.
     """
-    unusual = ((largest < 2.0**-30) | (largest > 2.0**30)) & (largest > 0) & np.isfinite(largest)
-    exponents = np.zeros(len(largest), np.int32)
-    if not unusual.any():
+    exponents = statistics.unusual_exponents(largest)
+    if not exponents.any():
         return values, exponents
-    exponents[unusual] = np.frexp(largest[unusual])[1]
-    return np.ldexp(values, -exponents[:, np.newaxis, np.newaxis]), exponents
+    return statistics.divided(values, exponents), exponents
 
 
 def gram(values: Array) -> tuple[Floats, Array]:
@@ -229,7 +227,9 @@ def _distinct_errors(layer: Sensitivity) -> Sequence[Values] | Values:
 
 
 def _cosine(layer: Activity) -> Sequence[Values] | Values:
-    return statistics.cosines(layer.output.h[:, :COSINE_EXAMPLES]).T
+    # Sums over an array with gaps are compiled otherwise: a network alone, which has none, has other bits.
+    examples = np.ascontiguousarray(layer.output.h[:, :COSINE_EXAMPLES])
+    return statistics.cosines(examples).T
 
 
 def _pair_correlation(layer: Activity) -> Sequence[Values] | Values:

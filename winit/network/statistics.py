@@ -6,6 +6,8 @@ temporaries. Sums may be reordered by the compiler (it vectorises them), always 
 one kind of processor, and for each network alone.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,13 +83,14 @@ def finish_moments(shift, mean, square, found):
 def ends(values: Array) -> Array:
     """The smallest and the largest entry of each network, NaN where one is NaN; shape (2, networks)."""
     flat = values.reshape(len(values), -1)
-    return np.array((flat.min(axis=1), flat.max(axis=1)))
+    # Of zeros of both signs NumPy takes either; + 0 makes all of them positive.
+    return np.array((flat.min(axis=1), flat.max(axis=1))) + 0.0
 
 
 def largest(values: Array) -> Array:
     """The largest magnitude in each network, NaN where an entry is NaN; shape (networks,)."""
     least, most = ends(values)
-    return np.maximum(most, -least)
+    return np.maximum(most, -least) + 0.0
 
 
 def derivative_statistics(derivative: Array, threshold: float) -> Floats:
@@ -165,6 +168,32 @@ def vanishing(values, least):
                 found[k] = True
                 break
     return found
+
+
+@compiled()
+def unusual_exponents(largest):
+    """The binary exponent of each magnitude; 0 for those within 2^±30, for zero, and where not finite."""
+    exponents = np.zeros(largest.size, np.int32)
+    for k in range(largest.size):
+        magnitude = np.float64(largest[k])
+        if (0.0 < magnitude < 2.0**-30) or (2.0**30 < magnitude < np.inf):
+            exponents[k] = np.int32(np.ceil(np.log2(magnitude)))
+    return exponents
+
+
+@compiled()
+def divided(values, exponents):
+    """Each network's values · 2^-e, of the values' shape."""
+    quotients = np.empty_like(values)
+    for k in range(values.shape[0]):
+        # In two steps, since 2^-e of the smallest values is larger than every float.
+        half = exponents[k] // 2
+        first = values.dtype.type(math.ldexp(1.0, -half))
+        second = values.dtype.type(math.ldexp(1.0, half - exponents[k]))
+        flat, out = values[k].reshape(-1), quotients[k].reshape(-1)
+        for i in range(flat.size):
+            out[i] = flat[i] * first * second
+    return quotients
 
 
 def centred(values: Array) -> tuple[Floats, Array]:
@@ -254,28 +283,31 @@ def cosines(examples):
 @compiled(fastmath=VECTORIZE)
 def _direction(example, unit):
     """Write ``example`` at length 1, and say whether it has a direction at all."""
-    scale = 1.0
     square = 0.0
     for j in range(example.size):
         value = np.float64(example[j])
         square += value * value
-    if not _LEAST_SECOND < square < 1.0 / _LEAST_SECOND:
-        # Squares of float64 over- or underflow where the values do not; of float32 they never do.
-        largest = 0.0
+    if _LEAST_SECOND < square < 1.0 / _LEAST_SECOND:
+        scale = 1.0 / np.sqrt(square)
         for j in range(example.size):
-            magnitude = abs(np.float64(example[j]))
-            if not magnitude <= largest:  # a NaN stays
-                largest = magnitude
-        if not 0.0 < largest < np.inf:
-            return False
-        scale = 1.0 / largest
-        square = 0.0
-        for j in range(example.size):
-            value = np.float64(example[j]) * scale
-            square += value * value
-    scale /= np.sqrt(square)
+            unit[j] = np.float64(example[j]) * scale
+        return True
+    # Squares of float64 over- or underflow where the values do not; of float32 they never do.
+    largest = 0.0
     for j in range(example.size):
-        unit[j] = np.float64(example[j]) * scale
+        magnitude = abs(np.float64(example[j]))
+        largest = magnitude if magnitude > largest else largest
+    if not 0.0 < largest < np.inf:
+        return False
+    square = 0.0
+    for j in range(example.size):
+        value = np.float64(example[j]) / largest
+        square += value * value
+    if not square < np.inf:  # there is a NaN
+        return False
+    length = np.sqrt(square)
+    for j in range(example.size):
+        unit[j] = np.float64(example[j]) / largest / length
     return True
 
 

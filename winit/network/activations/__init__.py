@@ -87,11 +87,14 @@ def activation(label: str, at_hand: Sources = ()) -> Activation:
 def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Pair]:
     """``function``, but a LabelError where it gives anything else than (φ, φ') of z's shape and dtype.
 
-    It is always given z of shape (batch, units), as in a network.
+    It is always given z of shape (batch, units), as in a network; of a stack, one network after the other.
     """
 
     @functools.wraps(function)
     def checked(z: Array, **arguments: Any) -> Pair:
+        if z.ndim == 3:
+            h, derivative = zip(*(checked(network, **arguments) for network in z), strict=True)
+            return np.array(h), np.array(derivative)
         if z.ndim != 2:
             h, derivative = checked(z.reshape(1, -1), **arguments)
             return h.reshape(z.shape), derivative.reshape(z.shape)
