@@ -1,7 +1,7 @@
 """Where the kernel's time goes, and how it grows along each axis: ``python -m benchmarks.anatomy``.
 
-The tables of docs/performance.md come from here. Run it with a worker's environment, as ``python -m benchmarks``
-runs its benchmarks: OPENBLAS_NUM_THREADS=1 at least.
+The tables of docs/performance.md come from here. Run it with a worker's environment, as
+``python -m benchmarks`` runs its benchmarks: OPENBLAS_NUM_THREADS=1 at least.
 """
 
 import time

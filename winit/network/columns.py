@@ -14,6 +14,7 @@ _BOUND = float(np.abs(_WEIGHTS).sum())
 _COLUMN_BITS = 20
 _UNITS = 2.0**40
 _HUGE = 2.0**900
+_FEW = 4  # columns that are compared with each other without further ado
 
 
 def distinct_columns(
@@ -93,6 +94,32 @@ def _count(values, keys, scale, tolerance):
 @compiled()
 def _different(values, columns, tolerance, largest):
     """How many of the columns differ from every earlier one that was counted."""
+    if columns.size <= _FEW:
+        return _compared(values, columns, tolerance, largest)
+    # Alike in the first rows, as units that are zero there are: all rows tell most of them apart.
+    keys = np.zeros(columns.size)
+    bound = 0.0
+    for b in range(values.shape[0]):
+        row, weight = values[b], np.cos(1.0 + 2.0 * b)
+        bound += abs(weight)
+        for i in range(columns.size):
+            keys[i] += weight * np.float64(row[columns[i]])
+    order = np.argsort(keys)
+    allowed = bound * tolerance * (1.0 + 1e-3) * largest
+    count = 0
+    start = 0
+    for end in range(1, columns.size + 1):
+        if end == columns.size or keys[order[end]] - keys[order[end - 1]] > allowed:
+            count += _compared(values, columns[order[start:end]], tolerance, largest)
+            start = end
+    return count
+
+
+@compiled()
+def _compared(values, columns, tolerance, largest):
+    """The same, by comparing columns with each other."""
+    if columns.size == 1:
+        return 1
     left = columns.copy()
     count = 0
     while left.size > 0:

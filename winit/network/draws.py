@@ -8,6 +8,7 @@ network, computed more exactly.
 """
 
 import math
+import weakref
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -90,16 +91,19 @@ class Standard:
         self._draw = draw
         self._draws = draws
         self._kept: Array | None = None
+        self._in_use: Callable[[], Array | None] = lambda: None
 
     @property
     def values(self) -> Array:
-        """The draw, read-only: kept where there is room, else drawn anew."""
-        if self._kept is not None:
-            return self._kept
+        """The draw, read-only: kept where there is room, else while somebody uses it, else drawn anew."""
+        known = self._kept if self._kept is not None else self._in_use()
+        if known is not None:
+            return known
         drawn = self._draw()
         drawn.flags.writeable = False
         if self._draws.has_room(drawn.nbytes):
             self._kept = drawn
+        self._in_use = weakref.ref(drawn)
         return drawn
 
     @cached_property

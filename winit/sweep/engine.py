@@ -26,6 +26,8 @@ _IN_FLIGHT_PER_WORKER = 3
 _FETCHED_AT_ONCE = 16
 # Of rows in memory; on the disk they are a fifth to a third of it. As much again may be being written.
 PART_BYTES = 64 * 2**20
+# Of the time within which results are to be on the disk: the rest is for writing them.
+_GATHERING = 0.8
 # A worker may be killed for reasons of its own; a cell during which it happens so often is the reason.
 _ATTEMPTS_ALONE = 3
 
@@ -209,7 +211,8 @@ class Writer:
         while not self._stopped:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._stopped or self._bytes >= PART_BYTES, timeout=self._part_seconds
+                    lambda: self._stopped or self._bytes >= PART_BYTES,
+                    timeout=_GATHERING * self._part_seconds,
                 )
             try:
                 self._write()

@@ -61,11 +61,7 @@ def in_order(
         ends = np.cumsum(np.bincount(box, minlength=number))
         for path, start, end in zip(boxes, [0, *ends[:-1]], ends, strict=True):
             if end > start:
-                with (
-                    path.open("ab") as file,
-                    pa.ipc.new_stream(file, rows.schema, options=_PACKED) as box_file,
-                ):
-                    box_file.write_table(rows.slice(start, end - start))
+                _append(rows.slice(start, end - start), path)
     for path in boxes:
         if path.exists():
             yield _sorted(_unboxed(path), (PLACE, *within))
