@@ -1,13 +1,17 @@
 """The kernel beside the matrix products that it cannot avoid."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.measuring import Benchmark, ratios
 from winit.network.cells import Cell, Probe
 from winit.network.diagnostics import gram_is_cheaper
 from winit.network.kernel import measure
+
+Matrix = NDArray[np.float32]
 
 INITIALIZERS = (
     "normal(std=0.01)",
@@ -41,33 +45,43 @@ def compute(some: Sequence[Cell]) -> None:
 
 
 def products(width: int, batch: int) -> None:
-    """The matrix products of ``cells(width, batch)``, each with the kernel's shapes, into ready memory.
+    """The matrix products of ``cells(width, batch)``, with the kernel's shapes, into ready memory.
 
     One forward pass to the greatest depth; a backward pass from each; and for the moments of ∂L/∂W
-    either hᵀδ, or h hᵀ and δ δᵀ, whichever is the cheaper.
+    either hᵀδ, or h hᵀ and δ δᵀ, whichever is the cheaper. As in any network every layer has weights and
+    activations of its own.
     """
-    generator = np.random.default_rng(0)
-    h = generator.standard_normal((batch, width), dtype=np.float32)
-    delta = generator.standard_normal((batch, width), dtype=np.float32)
-    weights = generator.standard_normal((width, width), dtype=np.float32) / np.float32(np.sqrt(width))
-    readout = generator.standard_normal((width, 10), dtype=np.float32)
-    cotangent = generator.standard_normal((batch, 10), dtype=np.float32)
-    out, gram, gradient = np.empty_like(h), np.empty((batch, batch), np.float32), np.empty_like(weights)
+    weights, layers, readout, cotangent = _arrays(width, batch)
     grams = gram_is_cheaper(batch, width, width)
+    gram, gradient = np.empty((batch, batch), np.float32), np.empty((width, width), np.float32)
+    delta, other = np.empty((2, batch, width), np.float32)
     for _ in range(len(INITIALIZERS) * len(ACTIVATIONS)):
-        for _ in range(max(DEPTHS)):
-            np.matmul(h, weights, out=out)
+        for index, matrix in enumerate(weights):
+            np.matmul(layers[index], matrix, out=layers[index + 1])
             if grams:
-                np.matmul(h, h.T, out=gram)
+                np.matmul(layers[index], layers[index].T, out=gram)
         for depth in DEPTHS:
-            np.matmul(cotangent, readout.T, out=out)
-            for _ in range(depth - 1):
-                np.matmul(delta, weights.T, out=out)
-            for _ in range(depth):
+            np.matmul(cotangent, readout.T, out=delta)
+            for index in reversed(range(depth)):
                 if grams:
                     np.matmul(delta, delta.T, out=gram)
                 else:
-                    np.matmul(h.T, delta, out=gradient)
+                    np.matmul(layers[index].T, delta, out=gradient)
+                if index > 0:
+                    np.matmul(delta, weights[index].T, out=other)
+                    delta, other = other, delta
+
+
+@cache
+def _arrays(width: int, batch: int) -> tuple[list[Matrix], list[Matrix], Matrix, Matrix]:
+    """Weights and activations of every layer, readout and cotangent, none of which grows or vanishes."""
+    generator = np.random.default_rng(0)
+
+    def drawn(*shape: int) -> Matrix:
+        return generator.standard_normal(shape, dtype=np.float32)
+
+    weights = [drawn(width, width) / np.float32(np.sqrt(width)) for _ in range(max(DEPTHS))]
+    return weights, [drawn(batch, width) for _ in range(max(DEPTHS) + 1)], drawn(width, 10), drawn(batch, 10)
 
 
 def _benchmark(width: int, batch: int, target: float) -> Benchmark:
