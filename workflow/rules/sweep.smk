@@ -25,11 +25,11 @@ rule plan:
     output:
         cells=f"{RESULTS}/plan.parquet",
         runs=f"{RESULTS}/training/plan.parquet",
+    threads: 1_000_000  # as the sweep: for so many it says how long, and whether their memory will do
     params:
         shards=len(gather.shards("{scatteritem}")),
         kernel=(KERNEL_VERSION, TRAINING_VERSION),
         sources=SOURCES,
-    threads: 1_000_000  # as the sweep: for so many it says how long, and whether their memory will do
     shell:
         "winit plan --config {input.config:q} --shards {params.shards} --threads {threads} --write"
 
