@@ -26,6 +26,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@# Compiles the kernel for this machine, once, so that no run has to wait for it.
+	$(BIN)/winit simulate he_normal tanh --depth 3 --width 200-20 --batch 100 > /dev/null
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt .venv/run.stamp

@@ -93,7 +93,7 @@ def _count(values, keys, scale, tolerance):
 
 @compiled()
 def _different(values, columns, tolerance, largest):
-    """How many of the columns differ from every earlier one that was counted."""
+    """How many of the columns differ from every earlier one that was counted; their order changes."""
     if columns.size <= _FEW:
         return _compared(values, columns, tolerance, largest)
     # Alike in the first rows, as units that are zero there are: all rows tell most of them apart.
@@ -104,71 +104,83 @@ def _different(values, columns, tolerance, largest):
         bound += abs(weight)
         for i in range(columns.size):
             keys[i] += weight * np.float64(row[columns[i]])
-    order = np.argsort(keys)
+    _sort(keys, columns)
     allowed = bound * tolerance * (1.0 + 1e-3) * largest
     count = 0
     start = 0
     for end in range(1, columns.size + 1):
-        if end == columns.size or keys[order[end]] - keys[order[end - 1]] > allowed:
-            count += _compared(values, columns[order[start:end]], tolerance, largest)
+        if end == columns.size or keys[end] - keys[end - 1] > allowed:
+            count += _compared(values, columns[start:end], tolerance, largest)
             start = end
     return count
 
 
 @compiled()
+def _sort(keys, columns):
+    """Sort both by ``keys``, by insertion: there are few, or they are equal and in order."""
+    for i in range(1, keys.size):
+        key, column = keys[i], columns[i]
+        place = i
+        while place > 0 and keys[place - 1] > key:
+            keys[place], columns[place] = keys[place - 1], columns[place - 1]
+            place -= 1
+        keys[place], columns[place] = key, column
+
+
+@compiled()
 def _compared(values, columns, tolerance, largest):
     """The same, by comparing columns with each other."""
-    if columns.size == 1:
-        return 1
-    left = columns.copy()
+    # Of those that are left, the first one is counted and those that equal it leave.
+    left = columns.size
+    same = np.empty(left, np.int64)
     count = 0
-    while left.size > 0:
+    while left > 0:
         count += 1
-        first, others = left[0], left[1:]
         # By the largest magnitude of all columns most are told apart in a few rows; by their own the rest is.
-        same = _alike(values, first, others, tolerance * largest)
-        if same.size > 0:
-            same = same[_equal(values, first, same, tolerance)]
-        if same.size == 0:
-            left = others
-            continue
-        known = np.zeros(values.shape[1], np.bool_)
-        known[same] = True
-        left = others[~known[others]]
+        alike = _alike(values, columns[:left], same, tolerance * largest)
+        kept = 0
+        place = 0
+        for i in range(1, left):
+            if place < alike and same[place] == i:
+                place += 1
+                if _equal(values, columns[0], columns[i], tolerance):
+                    continue
+            columns[kept + 1] = columns[i]
+            kept += 1
+        for i in range(kept):
+            columns[i] = columns[i + 1]
+        left = kept
     return count
 
 
 @compiled()
-def _alike(values, first, others, allowed):
-    """Those of the columns that differ from ``first`` nowhere by more than ``allowed``."""
-    same = others.copy()
-    alike = same.size
+def _alike(values, columns, same, allowed):
+    """Write which columns differ from the first one nowhere by more than ``allowed``; how many."""
+    alike = columns.size - 1
+    for i in range(alike):
+        same[i] = i + 1
     # Row by row, as they lie in memory.
     for b in range(values.shape[0]):
         row = values[b]
-        value = np.float64(row[first])
+        value = np.float64(row[columns[0]])
         kept = 0
         for i in range(alike):
-            if abs(np.float64(row[same[i]]) - value) <= allowed:
+            if abs(np.float64(row[columns[same[i]]]) - value) <= allowed:
                 same[kept] = same[i]
                 kept += 1
         alike = kept
         if alike == 0:
             break
-    return same[:alike]
+    return alike
 
 
 @compiled()
-def _equal(values, first, others, tolerance):
-    """Which columns differ from ``first`` nowhere by more than the tolerance times the larger magnitude."""
-    differences, scales = np.zeros(others.size), np.zeros(others.size)
+def _equal(values, first, other, tolerance):
+    """Whether two columns differ nowhere by more than the tolerance times the larger magnitude."""
+    difference = 0.0
     scale = 0.0
     for b in range(values.shape[0]):
-        row = values[b]
-        value = np.float64(row[first])
-        scale = max(scale, abs(value))
-        for i in range(others.size):
-            other = np.float64(row[others[i]])
-            differences[i] = max(differences[i], abs(other - value))
-            scales[i] = max(scales[i], abs(other))
-    return differences <= tolerance * np.maximum(scales, scale)
+        left, right = np.float64(values[b, first]), np.float64(values[b, other])
+        difference = max(difference, abs(left - right))
+        scale = max(scale, abs(left), abs(right))
+    return difference <= tolerance * scale

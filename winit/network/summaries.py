@@ -116,8 +116,9 @@ def _summarize(flat, low, high, begin, binned, powers, by_magnitude, moments, ze
         statistics.finish_moments(shift, total / row.size, square / row.size, moments[k])
         zeros[k] = null
         if binned:
-            for slot in range(bins.shape[1]):
-                bins[k, slot] = counted[:, slot].sum()
+            for turn in range(counted.shape[0]):
+                for slot in range(bins.shape[1]):
+                    bins[k, slot] += counted[turn, slot]
         if by_magnitude:
             numbers = row.size if np.isfinite(moments[k, 0]) else row.size - _nans(row)
             _compare_further(row, powers, group, numbers - null, at_least)
