@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.kernel import cells, compute, products
+from benchmarks.kernel import cells, compute
 from benchmarks.measuring import seconds
 from winit.network import activations, diagnostics, draws, propagation, statistics
 from winit.network.cells import Cell, Probe
@@ -71,7 +71,6 @@ def stages(width: int, batch: int) -> None:
     for name, took in sorted(spent.items(), key=lambda item: -item[1]):
         print(f"| {name} | {took / total:.1%} |")
     print(f"| all else: δ = g ⊙ φ', scaling, calls | {1 - sum(spent.values()) / total:.1%} |")
-    print(f"| (the products alone, by themselves) | {seconds(lambda: products(width, batch)) / total:.1%} |")
 
 
 def roofline() -> None:
