@@ -86,10 +86,7 @@ class Inputs:
 
     @cached_property
     def gram(self) -> tuple[Floats, Array, NDArray[np.int32]]:
-        """The mean over units and the Gram matrix of h · 2^-e, and e; see ``gram``.
-
-        One serves the backward passes of every depth.
-        """
+        """The mean over units and the Gram matrix of h · 2^-e, and e; one serves every backward pass."""
         values, exponents = scaled(self.h, self.largest)
         return *gram(values), exponents
 
