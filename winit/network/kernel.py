@@ -39,8 +39,8 @@ Table = dict[str, NDArray[np.generic]]
 Of a cell the shape is (depth + 1,), or (depth + 1, slots); of several networks there is a first axis more.
 """
 
-# Arrays of a layer that together stay in a core's second cache while they are measured: larger stacks spare
-# less than they lose.
+# An array of a layer, of all networks of a stack. At width 64 half of it takes 6 % more time, twice of it
+# 4 % less, and memory grows with it.
 _STACK_BYTES = 2**19
 _LARGEST_STACK = 64  # what there is to spare is spared by then
 
