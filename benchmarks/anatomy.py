@@ -24,8 +24,10 @@ _STAGES: tuple[tuple[Any, str, str], ...] = (
     (np, "matmul", "matrix products"),
     (draws.Draws, "_draw", "random numbers"),
     (activations.Activation, "__call__", "φ and φ'"),
-    (diagnostics, "summary", "moments, zeros, histograms of h and g"),
-    (statistics, "moments", "moments of z and of weight gradients"),
+    (statistics, "scale", "scaling and moments of z"),
+    (diagnostics, "summary", "moments, ends, zeros, histograms of h"),
+    (propagation, "errors", "scaling, moments and magnitudes of g, and δ = g ⊙ φ'"),
+    (statistics, "moments", "moments of weight gradients"),
     (statistics, "derivative_statistics", "statistics of φ'"),
     (statistics, "cosines", "cosines"),
     (statistics, "centred", "centring for Gram matrices"),
@@ -33,6 +35,7 @@ _STAGES: tuple[tuple[Any, str, str], ...] = (
     (diagnostics, "distinct_columns", "different units and errors"),
     (statistics, "vanishing", "looking for vanishing examples"),
     (propagation, "_careful_product", "products of vanishing examples"),
+    (statistics, "divided", "dividing by powers of two"),
 )
 
 
@@ -70,7 +73,7 @@ def stages(width: int, batch: int) -> None:
     print(f"\n| width {width}, batch {batch} | share of {total:.2f} s |\n| --- | --- |")
     for name, took in sorted(spent.items(), key=lambda item: -item[1]):
         print(f"| {name} | {took / total:.1%} |")
-    print(f"| all else: δ = g ⊙ φ', scaling, calls | {1 - sum(spent.values()) / total:.1%} |")
+    print(f"| all else: mostly calls | {1 - sum(spent.values()) / total:.1%} |")
 
 
 def roofline() -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from stacks import FLOATS
 
+from winit.network import statistics
 from winit.network.activations import ACTIVATIONS, activation
 from winit.network.draws import Draws
 from winit.network.initializers.entry import Matrix, Scaled
-from winit.network.propagation import Trace, backward, forward, product, weight_gradient
+from winit.network.propagation import Trace, backward, forward, mend, product, weight_gradient
 
 WIDTHS = (5, 6, 4, 3)
 OUTPUTS = 2
@@ -45,7 +46,7 @@ def gradients(x, weights, readout, cotangent, phi):
     layers = passed_forward(x, weights, phi)
     traces = [Trace(layer.weights, layer.derivative) for layer in layers]
     steps = backward(traces, [Matrix(readout)], cotangent[np.newaxis])
-    return {step.index: (layers[step.index - 1].inputs, step) for step in steps}
+    return {index: (layers[index - 1].inputs, errors) for index, errors in steps}
 
 
 @pytest.mark.parametrize("label", [entry.label for entry in ACTIVATIONS.values()])
@@ -62,8 +63,8 @@ def test_weight_gradients_are_the_differences_of_the_loss(label):
                 moved[index - 1][place] += sign * STEP
                 ends.append(loss(x, moved, readout, cotangent, phi))
             expected[place] = (ends[0] - ends[1]) / (2 * STEP)
-        inputs, step = found[index]
-        gradient = weight_gradient(inputs, step.delta)
+        inputs, errors = found[index]
+        gradient = weight_gradient(inputs, errors.delta)
         assert gradient.shape == (1, *matrix.shape)
         assert gradient[0] == pytest.approx(expected, rel=1e-5, abs=1e-8)
 
@@ -127,6 +128,13 @@ def rows(dtype, networks, units, *sizes):
     return values
 
 
+def whole_product(values, weights, *, transposed=False):
+    """The product as the passes take it: multiplied by the scales, and mended."""
+    made, scales = product(values, weights, transposed=transposed)
+    mend(made, statistics.scale(made, scales), values, weights, transposed=transposed)
+    return made
+
+
 VANISHING = {np.float32: 1e-40, np.float64: 1e-310}
 HUGE = {np.float32: 1e38, np.float64: 1e308}
 
@@ -144,7 +152,7 @@ def test_products_of_small_examples_are_exact(dtype, exponent):
     smallest = np.finfo(dtype).smallest_subnormal
     eps = np.finfo(dtype).eps
     size = np.abs(small).astype(np.longdouble) @ np.abs(weights)
-    (found,) = product(small[np.newaxis], [Matrix(weights)])
+    (found,) = whole_product(small[np.newaxis], [Matrix(weights)])
     assert (np.abs(found - expected) <= 8 * eps * size + smallest).all()
 
 
@@ -155,7 +163,7 @@ def test_products_of_small_examples_are_exact(dtype, exponent):
 def test_products_are_those_of_extended_precision(vanishing, shared, transposed, dtype):
     weights = of_each_kind(3, (40, 40), dtype)
     values = rows(dtype, 1 if shared else 3, 40, *([VANISHING[dtype]] if vanishing else []), 1e-15)
-    found = product(values, weights, transposed=transposed)
+    found = whole_product(values, weights, transposed=transposed)
     assert_is_product(found, values, weights, transposed=transposed)
 
 
@@ -171,7 +179,7 @@ def test_a_small_scale_keeps_products_of_huge_values_finite(scale, shared, trans
     values[:, 3] = np.copysign(dtype(HUGE[dtype]), values[:, 3])
     with np.errstate(over="ignore", invalid="ignore"):
         assert not np.isfinite(values[0] @ standard.values).all()
-        found = product(values, weights, transposed=transposed)
+        found = whole_product(values, weights, transposed=transposed)
     assert_is_product(found, values, weights, transposed=transposed)
 
 
@@ -183,7 +191,7 @@ def test_a_large_scale_keeps_the_digits_of_vanishing_values(shared, transposed, 
     weights = [Scaled(standard, float(dtype(scale))) for scale in (1e20, 1e30)]
     values = rows(dtype, 1 if shared else 2, 40, VANISHING[dtype], VANISHING[dtype] * 1e4)
     with np.errstate(over="ignore"):
-        found = product(values, weights, transposed=transposed)
+        found = whole_product(values, weights, transposed=transposed)
     assert_is_product(found, values, weights, transposed=transposed)
     size = 1e15 * VANISHING[dtype]
     assert (np.abs(found[:, 3]).max(axis=1) > size).all()
@@ -195,7 +203,7 @@ def test_a_product_that_is_too_large_is_infinite_and_of_no_concern_to_others(dty
     values = np.full((1, 2, 4), HUGE[dtype], dtype)
     values[0, 1] = 1
     with np.errstate(over="ignore"):
-        found = product(values, weights)
+        found = whole_product(values, weights)
     assert np.isposinf(found[1, 0]).all()
     assert found[1, 1] == pytest.approx([4e3] * 3)
     assert_is_product(found[:1], values, weights[:1], transposed=False)
@@ -205,10 +213,10 @@ def test_a_product_that_is_too_large_is_infinite_and_of_no_concern_to_others(dty
 def test_values_that_are_not_finite_stay_so_and_leave_the_other_examples_alone(dtype):
     weights = of_each_kind(3, (6, 5), dtype)
     values = rows(dtype, 3, 6, 1.0, 1.0, VANISHING[dtype])
-    expected = product(values, weights)
+    expected = whole_product(values, weights)
     values[:, 3, 2], values[:, 4, 2] = np.nan, np.inf
     with np.errstate(invalid="ignore"):
-        found = product(values, weights)
+        found = whole_product(values, weights)
     assert np.isnan(found[:, 3]).all()
     assert np.isinf(found[:, 4]).all()
     others = [0, 1, 2, 5]
@@ -226,10 +234,10 @@ def test_a_network_in_a_stack_has_the_product_that_it_has_alone(shape, transpose
     values[5, 0] *= dtype(HUGE[dtype])
     with np.errstate(over="ignore", invalid="ignore"):
         for given in (values, values[:1], values[2:3], values[5:]):
-            together = product(given, weights, transposed=transposed)
+            together = whole_product(given, weights, transposed=transposed)
             for k, network in enumerate(weights):
                 own = given[min(k, len(given) - 1)][np.newaxis].copy()
-                alone = product(own, [network], transposed=transposed)
+                alone = whole_product(own, [network], transposed=transposed)
                 assert together[k].tobytes() == alone[0].tobytes()
 
 
@@ -251,9 +259,10 @@ def test_a_network_in_a_stack_has_the_passes_that_it_has_alone(label, dtype):
 
         layers = list(forward(x, parameters, phi, 3))
         for layer in layers:
-            yield from (layer.z, layer.h, layer.derivative)
-        for step in backward(layers, readout[chosen], cotangent):
-            yield from (step.g, step.delta, weight_gradient(layers[step.index - 1].inputs, step.delta))
+            yield from (layer.z, layer.z_moments, layer.h, layer.derivative)
+        for index, errors in backward(layers, readout[chosen], cotangent, magnitudes=True):
+            yield from (errors.g, errors.delta, errors.largest, errors.moments, errors.magnitudes)
+            yield weight_gradient(layers[index - 1].inputs, errors.delta)
 
     together = list(arrays(slice(None)))
     for k in range(3):

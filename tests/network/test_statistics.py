@@ -90,7 +90,8 @@ def test_networks_of_sizes_far_apart_have_their_own_moments(function):
 @settings(deadline=None)
 def test_ends_and_the_largest_magnitude_are_those_of_numpy(dtype, data):
     values = data.draw(matrices(dtype))
-    found = [*statistics.ends(values[np.newaxis])[:, 0], *statistics.largest(values[np.newaxis])]
+    (ends,) = summary(values[np.newaxis], None, magnitudes=False).ends
+    found = [*ends, *statistics.largest(values[np.newaxis])]
     expected = [values.min(), values.max(), np.abs(values).max()]
     assert np.array_equal(found, expected, equal_nan=True)
     assert {value.dtype for value in found} == {np.dtype(dtype)}
@@ -102,7 +103,7 @@ def test_the_ends_of_zeros_of_both_signs_are_positive_zeros(units, dtype):
     rng = np.random.default_rng(0)
     stack = np.copysign(dtype(0), rng.normal(size=(3, 40, units)).astype(dtype))
     for values in (stack, stack[:1]):
-        assert not np.signbit(statistics.ends(values)).any()
+        assert not np.signbit(summary(values, None, magnitudes=False).ends).any()
         assert not np.signbit(statistics.largest(values)).any()
 
 
@@ -180,7 +181,8 @@ def test_what_vanishes_is_what_numpy_finds(dtype, data):
 @pytest.mark.parametrize("shape", [(3, 1, 1), (2, 30, 40), (3, 7, 129)])
 def test_the_means_of_examples_are_exact_in_float64_and_taken_away(shape, dtype):
     values = np.random.default_rng(0).normal(3.0, size=shape).astype(dtype)
-    means, rest = statistics.centred(values)
+    exponents = np.arange(len(values), dtype=np.int32) * -40
+    means, rest = statistics.centred(np.ldexp(values, exponents[:, np.newaxis, np.newaxis]), exponents)
     expected = values.astype(np.longdouble).mean(axis=2)
     assert means == pytest.approx(expected.astype(np.float64), rel=1e-12)
     assert rest.dtype == dtype
@@ -190,8 +192,20 @@ def test_the_means_of_examples_are_exact_in_float64_and_taken_away(shape, dtype)
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("value", [0.1, -1e-20, 3e10])
 def test_nothing_but_rounding_is_left_of_equal_entries_without_their_mean(value, dtype):
-    _, rest = statistics.centred(np.full((2, 5, 77), value, dtype))
+    values = np.full((2, 5, 77), value, dtype)
+    _, rest = statistics.centred(values, np.zeros(2, np.int32))
     assert np.abs(rest).max() <= 1e-14 * abs(value)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("value", [1.0, 0.3, -2.5, 1e20])
+def test_scaling_multiplies_in_place_and_gives_the_moments(value, dtype):
+    values = np.random.default_rng(0).normal(1.0, size=(3, 30, 400)).astype(dtype)
+    scales = np.array([1.0, value, value / 3], dtype)
+    expected = values * scales[:, np.newaxis, np.newaxis]
+    found = statistics.scale(values, scales)
+    assert (values == expected).all()
+    assert found == pytest.approx(statistics.moments(expected), rel=1e-13)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -199,6 +213,7 @@ def test_nothing_but_rounding_is_left_of_equal_entries_without_their_mean(value,
 def test_forms_are_exact_in_float64(batch, dtype):
     rng = np.random.default_rng(0)
     left, right = rng.normal(size=(2, batch, batch)).astype(dtype)
+    left, right = left + left.T, right + right.T
     x, y = rng.normal(size=(2, batch))
     found = statistics.forms(left, right, x, y)
     wide, other = left.astype(np.longdouble), right.astype(np.longdouble)
@@ -274,13 +289,22 @@ def vanishing(values):
     return (statistics.vanishing(values, values.dtype.type(1e-10)),)
 
 
+def exponents_of(values):
+    return statistics.unusual_exponents(statistics.largest(values))
+
+
+def scaled(values):
+    values = values.copy()
+    return (statistics.scale(values, values[:, -1, -1].copy()), values)
+
+
 FUNCTIONS = {
     "moments": lambda values: (statistics.moments(values),),
-    "ends": lambda values: tuple(statistics.ends(values)),
+    "scale": scaled,
     "largest": lambda values: (statistics.largest(values),),
     "derivative_statistics": lambda values: (statistics.derivative_statistics(values, 0.05),),
     "vanishing": vanishing,
-    "centred": statistics.centred,
+    "centred": lambda values: statistics.centred(values, exponents_of(values)),
     "cosines": lambda values: (statistics.cosines(values),),
 }
 
@@ -301,7 +325,7 @@ def test_dividing_by_the_binary_exponent_of_an_unusual_size_is_exact(dtype):
     sizes = [1.0, 2.0**29, 0.0, 2.0**40, 1e-20, float(info.max / 8), float(info.tiny), np.inf]
     values = np.random.default_rng(0).uniform(0.5, 1, size=(len(sizes), 3, 5)).astype(dtype)
     values *= np.array(sizes, dtype)[:, np.newaxis, np.newaxis]
-    exponents = statistics.unusual_exponents(statistics.largest(values))
+    exponents = exponents_of(values)
     assert (exponents == 0).tolist() == [True, True, True, False, False, False, False, True]
     found = statistics.divided(values, exponents)
     assert (np.abs(statistics.largest(found)[3:7]) <= 1).all()

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stacks import FLOATS, assert_each_as_alone, matrices, stacks
 
+from winit.network import statistics
 from winit.network.activations import ACTIVATIONS, UNBOUNDED_RANGE
-from winit.network.summaries import summary
+from winit.network.summaries import errors, summary
 
 RANGES = sorted({UNBOUNDED_RANGE, *(entry.bounds for entry in ACTIVATIONS.values() if entry.bounds)})
 # More than are looked at together, and no multiple of 8.
@@ -151,3 +152,36 @@ def test_a_network_in_a_stack_has_the_summary_that_it_has_alone(dtype, data):
     by_magnitude = data.draw(st.booleans())
     with np.errstate(invalid="ignore"):
         assert_each_as_alone(lambda values: summary(values, bins, magnitudes=by_magnitude), stack)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(data=st.data())
+@settings(deadline=None)
+def test_errors_are_g_times_its_scale_and_the_derivative_and_are_summarized(dtype, data):
+    g = data.draw(stacks(dtype))
+    derivative = np.random.default_rng(0).normal(size=g.shape).astype(dtype)
+    scales = np.array(data.draw(st.tuples(*3 * [st.sampled_from([1.0, 0.3, 1e-5, -7.0])])), dtype)
+    by_magnitude = data.draw(st.booleans())
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        expected = g * scales[:, np.newaxis, np.newaxis]
+        found = errors(g, scales, derivative, magnitudes=by_magnitude)
+        assert found.g is g
+        assert np.array_equal(g, expected, equal_nan=True)
+        assert np.array_equal(found.delta, expected * derivative, equal_nan=True)
+        assert np.array_equal(found.largest, statistics.largest(found.delta), equal_nan=True)
+        alone = summary(g, None, magnitudes=by_magnitude)
+        assert np.array_equal(found.moments, alone.moments, equal_nan=True)
+    assert (found.magnitudes == alone.magnitudes).all()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@given(data=st.data())
+@settings(deadline=None)
+def test_a_network_in_a_stack_has_the_errors_that_it_has_alone(dtype, data):
+    stack = data.draw(stacks(dtype))
+
+    def of(values):
+        return errors(values.copy(), values[:, -1, -1].copy(), values * 2, magnitudes=True)
+
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        assert_each_as_alone(of, stack)

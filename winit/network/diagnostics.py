@@ -19,9 +19,9 @@ from winit.network import statistics, summaries
 from winit.network.activations import ACTIVATIONS, UNBOUNDED_RANGE, Activation
 from winit.network.arrays import Array
 from winit.network.columns import distinct_columns
-from winit.network.initializers import Weights
+from winit.network.propagation import Forward
 from winit.network.statistics import Floats
-from winit.network.summaries import Summary, summary
+from winit.network.summaries import Errors, Summary, summary
 
 SATURATION = 0.05
 """A unit counts as saturated where |φ'(z)| is below this share of max |φ'|."""
@@ -66,29 +66,29 @@ class Inputs:
 
     @cached_property
     def summary(self) -> Summary:
-        """Moments, zeros and histograms of h."""
+        """Moments, ends, zeros and histograms of h."""
         return summary(self.h, self._bins, magnitudes=self._bins is not None)
-
-    @cached_property
-    def ends(self) -> Array:
-        """min h and max h, shape (2, networks); NaN where an entry is NaN."""
-        return statistics.ends(self.h)
 
     @cached_property
     def largest(self) -> Array:
         """max |h|, shape (networks,); NaN where an entry is NaN."""
-        return np.maximum(self.ends[1], -self.ends[0])
+        least, most = self.summary.ends.T
+        return np.maximum(most, -least) + 0.0
 
     @cached_property
-    def scaled(self) -> tuple[Array, NDArray[np.int32]]:
-        """h · 2^-e and e, shape (networks,); see ``scaled``."""
-        return scaled(self.h, self.largest)
+    def exponents(self) -> NDArray[np.int32]:
+        """e, shape (networks,), so that products of h · 2^-e neither over- nor underflow."""
+        return statistics.unusual_exponents(self.largest)
 
     @cached_property
-    def gram(self) -> tuple[Floats, Array, NDArray[np.int32]]:
-        """The mean over units and the Gram matrix of h · 2^-e, and e; one serves every backward pass."""
-        values, exponents = scaled(self.h, self.largest)
-        return *gram(values), exponents
+    def scaled(self) -> list[Array]:
+        """h · 2^-e of each network."""
+        return scaled(self.h, self.exponents)
+
+    @cached_property
+    def gram(self) -> tuple[Floats, Array]:
+        """The mean over units and the Gram matrix of h · 2^-e; one serves every backward pass."""
+        return gram(self.h, self.exponents)
 
     def keep_for(self, fan_out: int) -> None:
         """Keep what the next layer's ∂L/∂W needs: h, or in its place its smaller Gram matrix."""
@@ -104,45 +104,24 @@ class Activity:
 
     activation: Activation
     output: Inputs
-    z: Array | None = None
-    derivative: Array | None = None
-    weights: Sequence[Weights] = ()
+    passed: Forward | None = None
     paired: bool = False
     """Whether the examples 2k and 2k + 1 are a pair."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """What can be measured here: the input has been through no weights."""
-        return ("h",) if self.z is None else ("h", "z", "weights")
-
-    @cached_property
-    def z_moments(self) -> Floats:
-        """Mean, standard deviation and mean square of z, shape (networks, 3)."""
-        assert self.z is not None
-        return statistics.moments(self.z)
+        return ("h",) if self.passed is None else ("h", "z", "weights")
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """A layer after its backward pass: g = ∂L/∂h, δ = ∂L/∂z per example, and the layer's inputs."""
+    """A layer after its backward pass, and what it was fed."""
 
     inputs: Inputs
     """Of each network, or of one where all share them."""
-    g: Array
-    delta: Array
-    magnitudes: bool = False
-    """Whether the histogram of g is wanted."""
+    errors: Errors
     parts: tuple[Part, ...] = ("backward",)
-
-    @cached_property
-    def summary(self) -> Summary:
-        """Moments, zeros and magnitudes of g."""
-        return summary(self.g, None, magnitudes=self.magnitudes)
-
-    @cached_property
-    def largest(self) -> Array:
-        """max |δ|, shape (networks,); NaN where an entry is NaN."""
-        return statistics.largest(self.delta)
 
 
 @dataclass(frozen=True)
@@ -159,24 +138,21 @@ class Diagnostic:
         return self.columns[0].kind == "counts"
 
 
-def scaled(values: Array, largest: Array) -> tuple[Array, NDArray[np.int32]]:
-    """Each network's ``values`` · 2^-e and e, so that products of two neither over- nor underflow.
-
-    e is 0 wherever the values are of ordinary size; multiplying by a power of two is exact.
-    """
-    exponents = statistics.unusual_exponents(largest)
-    if not exponents.any():
-        return values, exponents
-    return statistics.divided(values, exponents), exponents
+def scaled(values: Array, exponents: NDArray[np.int32]) -> list[Array]:
+    """Each network's ``values`` · 2^-e, which is exact; e is 0 where they are of ordinary size."""
+    return [
+        statistics.divided(values[k : k + 1], exponents[k : k + 1])[0] if exponents[k] else values[k]
+        for k in range(len(values))
+    ]
 
 
-def gram(values: Array) -> tuple[Floats, Array]:
-    """The mean of each example over its units, and V Vᵀ of the values V without it.
+def gram(values: Array, exponents: NDArray[np.int32]) -> tuple[Floats, Array]:
+    """Of ``values`` · 2^-e the mean of each example over its units, and V Vᵀ of what V is left without it.
 
     Shapes (networks, batch) and (networks, batch, batch). Without the centring, equal entries would leave
     products of rounding.
     """
-    means, rest = statistics.centred(values)
+    means, rest = statistics.centred(values, exponents)
     return means, np.matmul(rest, rest.transpose(0, 2, 1))
 
 
@@ -186,33 +162,34 @@ def gram_is_cheaper(batch: int, fan_in: int, fan_out: int) -> bool:
 
 
 def _pre_activation(layer: Activity) -> Sequence[Values] | Values:
-    return layer.z_moments.T[:2]
+    assert layer.passed is not None
+    return layer.passed.z_moments.T[:2]
 
 
 def _activation(layer: Activity) -> Sequence[Values] | Values:
     output = layer.output
     zeros = output.summary.zeros / output.h[0].size
-    return *output.summary.moments.T, *output.ends, zeros
+    return *output.summary.moments.T, *output.summary.ends.T, zeros
 
 
 def _nonfinite(layer: Activity) -> Sequence[Values] | Values:
     share = np.zeros(len(layer.output.h))
     # A mean of finite entries is finite, and so is one that is not.
     doubtful = np.isnan(layer.output.summary.moments[:, 0])
-    if layer.z is not None:
-        doubtful |= np.isnan(layer.z_moments[:, 0])
+    if layer.passed is not None:
+        doubtful |= np.isnan(layer.passed.z_moments[:, 0])
     for k in np.flatnonzero(doubtful):
         finite = np.isfinite(layer.output.h[k])
-        if layer.z is not None:
-            finite &= np.isfinite(layer.z[k])
+        if layer.passed is not None:
+            finite &= np.isfinite(layer.passed.z[k])
         share[k] = (finite.size - np.count_nonzero(finite)) / finite.size
     return (share,)
 
 
 def _derivative(layer: Activity) -> Sequence[Values] | Values:
-    assert layer.derivative is not None
+    assert layer.passed is not None
     threshold = SATURATION * layer.activation.largest_derivative
-    return statistics.derivative_statistics(layer.derivative, threshold).T
+    return statistics.derivative_statistics(layer.passed.derivative, threshold).T
 
 
 def _distinct_units(layer: Activity) -> Sequence[Values] | Values:
@@ -220,7 +197,7 @@ def _distinct_units(layer: Activity) -> Sequence[Values] | Values:
 
 
 def _distinct_errors(layer: Sensitivity) -> Sequence[Values] | Values:
-    return (distinct_columns(layer.delta, layer.largest),)
+    return (distinct_columns(layer.errors.delta, layer.errors.largest),)
 
 
 def _cosine(layer: Activity) -> Sequence[Values] | Values:
@@ -232,7 +209,7 @@ def _cosine(layer: Activity) -> Sequence[Values] | Values:
 def _pair_correlation(layer: Activity) -> Sequence[Values] | Values:
     if not layer.paired:
         return (np.full(len(layer.output.h), np.nan),)
-    signal = layer.output.h if layer.z is None else layer.z
+    signal = layer.output.h if layer.passed is None else layer.passed.z
     largest = np.abs(signal).max(axis=2, keepdims=True).astype(np.float64)
     units = signal / np.where(largest > 0, largest, np.nan)
     first, second = units[:, ::2], units[:, 1::2]
@@ -241,41 +218,44 @@ def _pair_correlation(layer: Activity) -> Sequence[Values] | Values:
 
 
 def _weights(layer: Activity) -> Sequence[Values] | Values:
-    return np.array([weights.moments for weights in layer.weights]).T
+    assert layer.passed is not None
+    return np.array([weights.moments for weights in layer.passed.weights]).T
 
 
 def _gradient(layer: Sensitivity) -> Sequence[Values] | Values:
-    return layer.summary.moments.T[:2]
+    return layer.errors.moments.T[:2]
 
 
 def _weight_gradient(layer: Sensitivity) -> Sequence[Values] | Values:
     """Moments of ∂L/∂W = hᵀδ / batch, in float64, beyond the range of the dtype."""
-    _, batch, fan_in = layer.inputs.shape
-    fan_out = layer.delta.shape[2]
-    delta, delta_exponents = scaled(layer.delta, layer.largest)
+    inputs, delta = layer.inputs, layer.errors.delta
+    _, batch, fan_in = inputs.shape
+    fan_out = delta.shape[2]
+    exponents = statistics.unusual_exponents(layer.errors.largest)
     if gram_is_cheaper(batch, fan_in, fan_out):
-        mean, variance = _product_moments(layer.inputs, delta)
-        exponents = layer.inputs.gram[2]
+        mean, variance = _product_moments(inputs, delta, exponents)
     else:
-        h, exponents = layer.inputs.scaled
-        mean, std, _ = statistics.moments(np.matmul(h.transpose(0, 2, 1), delta)).T
+        gradients = np.empty((len(delta), fan_in, fan_out), delta.dtype)
+        for k, factor in enumerate(scaled(delta, exponents)):
+            np.matmul(inputs.scaled[min(k, len(inputs.scaled) - 1)].T, factor, out=gradients[k])
+        mean, std, _ = statistics.moments(gradients).T
         variance = std**2
-    unit = np.ldexp(1.0 / batch, exponents + delta_exponents)
+    unit = np.ldexp(1.0 / batch, inputs.exponents + exponents)
     norm = np.sqrt(fan_in * fan_out * (variance + mean**2))
     found = np.array((mean, np.sqrt(variance), norm)) * unit
-    found[:, ~np.isfinite(layer.largest + layer.inputs.largest)] = np.nan
+    found[:, ~np.isfinite(layer.errors.largest + inputs.largest)] = np.nan
     return found
 
 
-def _product_moments(inputs: Inputs, delta: Array) -> tuple[Floats, Floats]:
-    """Mean and variance of the entries of hᵀδ, for a batch below the width, without hᵀδ.
+def _product_moments(inputs: Inputs, delta: Array, exponents: NDArray[np.int32]) -> tuple[Floats, Floats]:
+    """Mean and variance of the entries of hᵀδ, for a batch below the width, without hᵀδ; both are scaled.
 
     With h = a 1ᵀ + H and δ = c 1ᵀ + D, where a and c are the means over units, hᵀδ is the sum of (a·c) 1 1ᵀ,
     1 (Dᵀa)ᵀ, (Hᵀc) 1ᵀ and HᵀD. These are orthogonal, since the rows of H and D sum to zero; and
     ‖HᵀD‖² = Σ (H Hᵀ) ⊙ (D Dᵀ), ‖Dᵀa‖² = aᵀ (D Dᵀ) a, ‖Hᵀc‖² = cᵀ (H Hᵀ) c.
     """
     fan_in, fan_out = inputs.shape[2], delta.shape[2]
-    of_h, of_delta = inputs.gram, gram(delta)
+    of_h, of_delta = inputs.gram, gram(delta, exponents)
     means, squares = np.empty(len(delta)), np.empty(len(delta))
     for k in range(len(delta)):
         shared = min(k, len(of_h[0]) - 1)
@@ -295,7 +275,7 @@ def _h_magnitude(layer: Activity) -> Sequence[Values] | Values:
 
 
 def _g_magnitude(layer: Sensitivity) -> Sequence[Values] | Values:
-    return (layer.summary.magnitudes,)
+    return (layer.errors.magnitudes,)
 
 
 _BINS = summaries.HISTOGRAM_BINS

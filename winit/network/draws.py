@@ -18,6 +18,7 @@ from scipy.special import ndtr, ndtri
 
 from winit.network import statistics
 from winit.network.arrays import Array
+from winit.network.compiled import compiled
 from winit.network.streams import Stream
 
 Purpose = Literal["input", "weights", "bias", "readout", "cotangent", "data", "batches"]
@@ -170,12 +171,17 @@ class Draws:
 
 
 def _uniform(stream: Stream, shape: tuple[int, ...]) -> Array:
-    half_width = np.float32(np.sqrt(3.0))
     drawn = stream.uniform(shape)
-    drawn *= 2
-    drawn -= 1
-    drawn *= half_width
+    _spread(drawn.reshape(-1), np.float32(np.sqrt(3.0)))
     return drawn
+
+
+@compiled()
+def _spread(drawn: Array, half_width: np.float32) -> None:
+    """From [0, 1) to [−half_width, half_width)."""
+    one, two = np.float32(1), np.float32(2)
+    for i in range(drawn.size):
+        drawn[i] = (drawn[i] * two - one) * half_width
 
 
 def _truncated_normal(stream: Stream, shape: tuple[int, ...]) -> Array:

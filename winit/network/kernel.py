@@ -41,7 +41,7 @@ Of a cell the shape is (depth + 1,), or (depth + 1, slots); of several networks 
 
 # An array of a layer, of all networks of a stack. At width 64 half of it takes 6 % more time, twice of it
 # 4 % less, and memory grows with it.
-_STACK_BYTES = 2**19
+_STACK_BYTES = 2**20
 _LARGEST_STACK = 64  # what there is to spare is spared by then
 
 
@@ -126,10 +126,7 @@ def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measur
     for index, layer in enumerate(forward(x, parameters, first.activation, first.depth), 1):
         outputs[-1].keep_for(layer.h.shape[2])
         outputs.append(Inputs(layer.h, bins))
-        activity = Activity(
-            first.activation, outputs[-1], layer.z, layer.derivative, layer.weights, paired=paired
-        )
-        record(table, index, activity, diagnostics)
+        record(table, index, Activity(first.activation, outputs[-1], layer, paired=paired), diagnostics)
         layers.append(Trace(layer.weights, layer.derivative))
         if index in depths:
             readouts[index] = [n.readout(index, h) for n, h in zip(networks, layer.h, strict=True)]
@@ -140,10 +137,14 @@ def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measur
         started = time.perf_counter()
         depth = of_depth[0].depth
         rows = {name: column[:, : depth + 1].copy() for name, column in table.items()}
-        for step in backward(layers[:depth], readouts[depth], first.cotangent[np.newaxis]):
-            inputs = outputs[step.index - 1]
-            sensitivity = Sensitivity(inputs, step.g, step.delta, first.probe.histograms)
-            record(rows, step.index, sensitivity, diagnostics)
+        passed = backward(
+            layers[:depth],
+            readouts[depth],
+            first.cotangent[np.newaxis],
+            magnitudes=first.probe.histograms,
+        )
+        for index, errors in passed:
+            record(rows, index, Sensitivity(outputs[index - 1], errors), diagnostics)
         seconds = shared + (time.perf_counter() - started) / len(stack)
         for k, cell in enumerate(of_depth):
             finished.append(Measured(cell, {name: column[k] for name, column in rows.items()}, seconds))

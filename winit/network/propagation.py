@@ -27,11 +27,11 @@ from winit.network import statistics
 from winit.network.activations import Activation
 from winit.network.arrays import Array
 from winit.network.initializers import Weights
+from winit.network.statistics import Floats
+from winit.network.summaries import Errors, errors
 
 # What vanishes here has products of weights and values that may be subnormal.
 _LEAST_ORDINARY = {type_: type_(np.finfo(type_).tiny * 2.0**66) for type_ in (np.float32, np.float64)}
-# What is larger may overflow where the product with the scaled weights would not.
-_MOST_ORDINARY = {type_: type_(np.finfo(type_).max * 2.0**-30) for type_ in (np.float32, np.float64)}
 
 Parameters = Callable[[int, Array], tuple[Sequence[Weights], Array | None]]
 """From a layer's index (1 … depth) and its inputs h_{l-1} to each network's W, and to their b, if any.
@@ -56,17 +56,9 @@ class Forward(Trace):
 
     inputs: Array
     z: Array
+    z_moments: Floats
+    """Mean, standard deviation and mean square of z, shape (networks, 3); NaN where z is not finite."""
     h: Array
-
-
-@dataclass(frozen=True)
-class Backward:
-    """A layer after the backward pass; shapes as in the module's docstring."""
-
-    index: int
-    """l, 1 … depth"""
-    g: Array
-    delta: Array
 
 
 def forward(x: Array, parameters: Parameters, activation: Activation, depth: int) -> Iterator[Forward]:
@@ -75,38 +67,48 @@ def forward(x: Array, parameters: Parameters, activation: Activation, depth: int
     for index in range(1, depth + 1):
         inputs = h
         weights, bias = parameters(index, inputs)
-        z = product(inputs, weights)
+        z, scales = product(inputs, weights)
+        z_moments = statistics.scale(z, scales)
+        changed = mend(z, z_moments, inputs, weights)
         if bias is not None:
             z += bias
+            changed = True
+        if changed:  # by the same function, so that those of other networks keep their bits
+            z_moments = statistics.scale(z, np.ones_like(scales))
         h, derivative = activation(z)
-        if _has_nan(z):  # a kinked φ' compares, and every comparison with NaN is false
+        if np.isnan(z_moments).any():  # a kinked φ' compares, and every comparison with NaN is false
             derivative[np.isnan(z)] = np.nan
-        yield Forward(weights, derivative, inputs, z, h)
+        yield Forward(weights, derivative, inputs, z, z_moments, h)
 
 
-def backward(layers: Sequence[Trace], readout: Sequence[Weights], cotangent: Array) -> Iterator[Backward]:
-    """The layers depth … 1, in this order, from ``cotangent`` = ∂L/∂y.
+def backward(
+    layers: Sequence[Trace], readout: Sequence[Weights], cotangent: Array, *, magnitudes: bool = False
+) -> Iterator[tuple[int, Errors]]:
+    """The indices depth … 1, in this order, and what comes back to these layers from ``cotangent`` = ∂L/∂y.
 
     That has shape (networks, batch, outputs), or (1, batch, outputs) where all networks share it.
+    ``magnitudes`` says whether those of g are counted.
     """
-    g = product(cotangent, readout, transposed=True)
+    delta, weights = cotangent, readout
     for index in range(len(layers), 0, -1):
         layer = layers[index - 1]
-        delta = g * layer.derivative
-        yield Backward(index, g, delta)
-        if index > 1:
-            g = product(delta, layer.weights, transposed=True)
+        g, scales = product(delta, weights, transposed=True)
+        found = errors(g, scales, layer.derivative, magnitudes=magnitudes)
+        if mend(g, found.moments, delta, weights, transposed=True):
+            found = errors(g, np.ones_like(scales), layer.derivative, magnitudes=magnitudes)
+        yield index, found
+        delta, weights = found.delta, layer.weights
 
 
-def product(values: Array, weights: Sequence[Weights], *, transposed: bool = False) -> Array:
-    """Each network's values @ W, or values @ Wᵀ, at full speed for vanishing values too.
+def product(values: Array, weights: Sequence[Weights], *, transposed: bool = False) -> tuple[Array, Array]:
+    """Each network's values @ W, or values @ Wᵀ, and the scales that they are still to be multiplied by.
 
-    ``values`` has shape (networks, batch, n), or (1, batch, n) where all networks share them.
+    ``values`` has shape (networks, batch, n), or (1, batch, n) where all networks share them; the scales have
+    shape (networks,). What the caller does with each entry, it can do together with the multiplication.
 
     A processor multiplies subnormal numbers a hundred times slower than others. So examples that are
     that small are multiplied by a power of two first and divided by it afterwards. Both are exact;
     only results that are subnormal themselves can differ from the plain product, by being rounded once.
-    Likewise for examples so large that the product overflows before the weights' scale makes it smaller.
     """
     matrices = [w.matrix.T if transposed else w.matrix for w in weights]
     scales = np.array([w.scale for w in weights], values.dtype)
@@ -117,45 +119,37 @@ def product(values: Array, weights: Sequence[Weights], *, transposed: bool = Fal
     for k, matrix in enumerate(matrices):
         if vanishing[k]:
             made[k] = _careful_product(values[k], matrix, scales[k])
+            scales[k] = 1.0
         else:
             np.matmul(values[k], matrix, out=made[k])
-            if scales[k] != 1.0:
-                made[k] *= scales[k]
-    if not np.isfinite(_square_sum(made)):
-        # Where it overflowed although the inputs are finite, the order of the factors may be the reason.
-        overflowed = ~np.isfinite(made).all(axis=(1, 2)) & np.isfinite(values).all(axis=(1, 2))
-        for k in np.flatnonzero(overflowed & ~vanishing).tolist():
-            made[k] = _careful_product(values[k], matrices[k], scales[k])
-    return made
+    return made, scales
+
+
+def mend(
+    made: Array, moments: Floats, values: Array, weights: Sequence[Weights], *, transposed: bool = False
+) -> bool:
+    """Whether one of the scaled products ``made`` was not finite where its ``values`` are, and is made anew.
+
+    Such a product may have overflowed before the weights' scale made it smaller. ``moments`` are those of
+    ``made``, NaN where an entry is not finite.
+    """
+    changed = False
+    for k in np.flatnonzero(np.isnan(moments[:, 0])).tolist():
+        those = values[min(k, len(values) - 1)]
+        if np.isfinite(those).all() and not np.isfinite(made[k]).all():
+            matrix = weights[k].matrix.T if transposed else weights[k].matrix
+            made[k] = _careful_product(those, matrix, those.dtype.type(weights[k].scale))
+            changed = True
+    return changed
 
 
 def _careful_product(values: Array, matrix: Array, scale: np.floating) -> Array:
-    kind = values.dtype.type
-    largest = np.abs(values).max(axis=1, keepdims=True)
-    ordinary = (largest == 0) | ((largest >= _LEAST_ORDINARY[kind]) & (largest < _MOST_ORDINARY[kind]))
-    exponents = np.where(ordinary | ~np.isfinite(largest), 0, np.frexp(largest)[1])
-    # In two steps, since 2^-e of the smallest values is larger than every float.
-    half = exponents // 2
-    rest = exponents - half
-    made = (values * _power(-half, kind) * _power(-rest, kind)) @ matrix
+    # Each example is taken for a stack of its own.
+    examples = values[:, np.newaxis]
+    exponents = statistics.unusual_exponents(statistics.largest(examples))
+    made = statistics.divided(examples, exponents)[:, 0] @ matrix
     made *= scale
-    made *= _power(half, kind)
-    made *= _power(rest, kind)
-    return made
-
-
-def _power(exponents: Array, kind: type[np.floating]) -> Array:
-    return np.ldexp(kind(1), exponents)
-
-
-def _square_sum(values: Array) -> float:
-    """Σ values², NaN where an entry is, and infinite where one is large: the quickest look for either."""
-    flat = values.reshape(-1)
-    return float(np.dot(flat, flat))
-
-
-def _has_nan(values: Array) -> bool:
-    return bool(np.isnan(_square_sum(values)))
+    return statistics.divided(made[:, np.newaxis], -exponents)[:, 0]
 
 
 def weight_gradient(inputs: Array, delta: Array) -> Array:

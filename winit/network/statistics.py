@@ -17,6 +17,11 @@ from winit.network.compiled import STRETCH, VECTORIZE, compiled
 Floats = NDArray[np.float64]
 
 
+def words_of(values: Array) -> NDArray[np.signedinteger]:
+    """``values`` as integers of their width, of the same shape; they share memory."""
+    return values.view(f"i{values.itemsize}")
+
+
 def moments(values: Array) -> Floats:
     """Mean, standard deviation and mean square of all entries of each network; shape (networks, 3).
 
@@ -73,24 +78,104 @@ def finish_moments(shift, mean, square, found):
     if not np.isfinite(mean):
         found[:] = np.nan
         return
-    variance = square - mean * mean
+    variance = square - mean * mean if square < np.inf else np.inf
     variance = variance if variance > 0.0 else 0.0
     found[0] = shift + mean
     found[1] = np.sqrt(variance)
     found[2] = variance + (shift + mean) * (shift + mean)
 
 
-def ends(values: Array) -> Array:
-    """The smallest and the largest entry of each network, NaN where one is NaN; shape (2, networks)."""
+def scale(values: Array, scales: Array) -> Floats:
+    """Multiply each network by its one of ``scales``, in place; the ``moments`` of what it becomes."""
     flat = values.reshape(len(values), -1)
-    # Of zeros of both signs NumPy takes either; + 0 makes all of them positive.
-    return np.array((flat.min(axis=1), flat.max(axis=1))) + 0.0
+    found = np.empty((len(flat), 3))
+    _scale(flat, scales, found)
+    mend_moments(flat, found)
+    return found
+
+
+@compiled(fastmath=VECTORIZE)
+def _scale(flat, scales, found):
+    one = flat.dtype.type(1)
+    for k in range(flat.shape[0]):
+        row, factor = flat[k], scales[k]
+        shift = np.float64(flat.dtype.type(row[0] * factor))
+        sums = np.zeros(2)
+        for start in range(0, row.size, STRETCH):
+            stretch = row[start : start + STRETCH]
+            if factor != one:
+                for i in range(stretch.size):
+                    stretch[i] *= factor
+            add_moments(stretch, shift, sums)
+        finish_moments(shift, sums[0] / row.size, sums[1] / row.size, found[k])
+
+
+@compiled(fastmath=VECTORIZE)
+def add_moments(stretch, shift, sums):
+    """Add to ``sums`` those of x − shift and of its square."""
+    total = 0.0
+    square = 0.0
+    for i in range(stretch.size):
+        value = np.float64(stretch[i]) - shift
+        total += value
+        square += value * value
+    sums[0] += total
+    sums[1] += square
 
 
 def largest(values: Array) -> Array:
     """The largest magnitude in each network, NaN where an entry is NaN; shape (networks,)."""
-    least, most = ends(values)
-    return np.maximum(most, -least) + 0.0
+    words = words_of(values.reshape(len(values), -1))
+    found = np.empty(len(words), words.dtype)
+    _largest(words, found)
+    return found.view(values.dtype)
+
+
+@compiled()
+def unsigned_bits(words):
+    """A word of all bits but that of the sign."""
+    word = words.dtype.type
+    return word(~(word(1) << word(8 * words.itemsize - 1)))
+
+
+@compiled()
+def _largest(words, found):
+    for k in range(words.shape[0]):
+        found[k] = largest_word(words[k])
+
+
+@compiled()
+def largest_word(words):
+    """The largest of the magnitudes that are ``words``; NaN is larger than all others.
+
+    Magnitudes are in the order of their bits, and of integers the compiler vectorises a maximum.
+    """
+    most = words.dtype.type(0)
+    unsigned = unsigned_bits(words)
+    for i in range(words.size):
+        most = words.dtype.type(max(most, words.dtype.type(words[i] & unsigned)))
+    return most
+
+
+@compiled()
+def put_in_order(words):
+    """Change floats' ``words`` so that they are in the order of the floats, or back."""
+    word = words.dtype.type
+    sign, unsigned = word(8 * words.itemsize - 1), unsigned_bits(words)
+    for i in range(words.size):
+        words[i] ^= word(word(words[i] >> sign) & unsigned)
+
+
+@compiled()
+def add_ends(words, ends):
+    """Widen ``ends``, the smallest and the largest word in order, to those of all ``words``."""
+    word = words.dtype.type
+    sign, unsigned = word(8 * words.itemsize - 1), unsigned_bits(words)
+    least, most = ends[0], ends[1]
+    for i in range(words.size):
+        placed = word(words[i] ^ word(word(words[i] >> sign) & unsigned))
+        least, most = word(min(least, placed)), word(max(most, placed))
+    ends[0], ends[1] = least, most
 
 
 def derivative_statistics(derivative: Array, threshold: float) -> Floats:
@@ -200,29 +285,36 @@ def divided(values, exponents):
     """Each network's values · 2^-e, of the values' shape."""
     quotients = np.empty_like(values)
     for k in range(values.shape[0]):
-        # In two steps, since 2^-e of the smallest values is larger than every float.
-        half = exponents[k] // 2
-        first = values.dtype.type(math.ldexp(1.0, -half))
-        second = values.dtype.type(math.ldexp(1.0, half - exponents[k]))
-        flat, out = values[k].reshape(-1), quotients[k].reshape(-1)
-        for i in range(flat.size):
-            out[i] = flat[i] * first * second
+        _divide(values[k].reshape(-1), exponents[k], quotients[k].reshape(-1))
     return quotients
 
 
-def centred(values: Array) -> tuple[Floats, Array]:
-    """The mean of each example over its units, shape (networks, batch), and ``values`` without it."""
+@compiled()
+def _divide(values, exponent, quotients):
+    # In two steps, since 2^-e of the smallest values is larger than every float.
+    half = exponent // 2
+    first = values.dtype.type(math.ldexp(1.0, -half))
+    second = values.dtype.type(math.ldexp(1.0, half - exponent))
+    for i in range(values.size):
+        quotients[i] = values[i] * first * second
+
+
+def centred(values: Array, exponents: NDArray[np.int32]) -> tuple[Floats, Array]:
+    """Of each network's values · 2^-e the mean of each example, shape (networks, batch), and the rest."""
     means = np.empty(values.shape[:2])
     rest = np.empty_like(values)
-    _centre(values, means, rest)
+    _centre(values, exponents, means, rest)
     return means, rest
 
 
 @compiled(fastmath=VECTORIZE)
-def _centre(values, means, rest):
+def _centre(values, exponents, means, rest):
     for k in range(values.shape[0]):
         for b in range(values.shape[1]):
             row, out = values[k, b], rest[k, b]
+            if exponents[k] != 0:
+                _divide(row, exponents[k], out)
+                row = out
             total = 0.0
             for j in range(row.size):
                 total += np.float64(row[j])
@@ -237,22 +329,26 @@ def _centre(values, means, rest):
 def forms(left, right, of_left, of_right):
     """Σ left ⊙ right, xᵀ left x for x = ``of_left``, and yᵀ right y for y = ``of_right``.
 
-    The matrices have shape (batch, batch), the vectors (batch,).
+    The matrices are symmetric, of shape (batch, batch), the vectors have shape (batch,).
     """
     product = 0.0
     left_form = 0.0
     right_form = 0.0
     for i in range(left.shape[0]):
-        row, other = left[i], right[i]
+        # What lies before the diagonal counts twice, the diagonal once.
+        row, other = left[i, :i], right[i, :i]
+        row_sum = 0.0
         left_sum = 0.0
         right_sum = 0.0
         for j in range(row.size):
             value, its = np.float64(row[j]), np.float64(other[j])
-            product += value * its
+            row_sum += value * its
             left_sum += value * of_left[j]
             right_sum += its * of_right[j]
-        left_form += of_left[i] * left_sum
-        right_form += of_right[i] * right_sum
+        value, its = np.float64(left[i, i]), np.float64(right[i, i])
+        product += 2.0 * row_sum + value * its
+        left_form += of_left[i] * (2.0 * left_sum + value * of_left[i])
+        right_form += of_right[i] * (2.0 * right_sum + its * of_right[i])
     return product, left_form, right_form
 
 

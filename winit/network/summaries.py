@@ -29,6 +29,8 @@ class Summary(NamedTuple):
 
     moments: NDArray[np.float64]
     """Mean, standard deviation and mean square, shape (networks, 3); NaN where an entry is not finite."""
+    ends: Array
+    """The smallest and the largest entry, shape (networks, 2); NaN where one is NaN."""
     zeros: NDArray[np.int64]
     """How many entries are exactly zero."""
     histogram: Counts
@@ -40,23 +42,59 @@ class Summary(NamedTuple):
     """Counts of |x| by decade, shape (networks, 64), slots as in ``MAGNITUDE_SLOTS``."""
 
 
+class Errors(NamedTuple):
+    """What comes back to a layer's units and to their pre-activations, of each network of a stack."""
+
+    g: Array
+    delta: Array
+    """δ = g ⊙ φ'(z)"""
+    largest: Array
+    """max |δ|, shape (networks,); NaN where an entry is NaN."""
+    moments: NDArray[np.float64]
+    """Of g, as in ``Summary``."""
+    magnitudes: Counts
+    """Of g, as in ``Summary``."""
+
+
 def summary(values: Array, bins: tuple[float, float] | None, *, magnitudes: bool) -> Summary:
-    """The moments and zeros of ``values``, and the histograms that are asked for; others stay zero.
+    """The moments, ends and zeros of ``values``, and the histograms that are asked for; others stay zero.
 
     ``bins`` are the ends of the histogram's range.
     """
     flat = values.reshape(len(values), -1)
+    words = statistics.words_of(flat)
     found = Summary(
         np.empty((len(flat), 3)),
+        np.empty((len(flat), 2), values.dtype),
         np.empty(len(flat), np.int64),
         np.zeros((len(flat), HISTOGRAM_BINS + 2), np.uint32),
         np.zeros((len(flat), MAGNITUDE_SLOTS), np.uint32),
     )
     low, high = bins or (0.0, 1.0)
-    powers = _powers(values.dtype)
-    _summarize(flat, low, high, _begin(low, high), bins is not None, powers, magnitudes, *found)
-    statistics.mend_moments(flat, found.moments)
+    binned, powers = bins is not None, _powers(values.dtype)
+    moments, ends, *counts = found
+    among = statistics.words_of(ends)
+    _summarize(flat, words, low, high, _begin(low, high), binned, powers, magnitudes, moments, among, *counts)
+    ends += 0.0  # zeros of both signs become positive
+    ends[np.isnan(ends).any(axis=1)] = np.nan
+    statistics.mend_moments(flat, moments)
     return found
+
+
+def errors(g: Array, scales: Array, derivative: Array, *, magnitudes: bool) -> Errors:
+    """δ of g · ``scales`` and φ'(z), and the moments and magnitudes of g.
+
+    All have the shape (networks, batch, units) but for the scales, (networks,). g is multiplied in place.
+    """
+    flat, slopes = g.reshape(len(g), -1), derivative.reshape(len(g), -1)
+    delta = np.empty_like(flat)
+    words = statistics.words_of(delta)
+    largest = np.empty(len(g), words.dtype)
+    found = np.empty((len(g), 3))
+    counts = np.zeros((len(g), MAGNITUDE_SLOTS), np.uint32)
+    _multiply(flat, scales, slopes, delta, words, _powers(g.dtype), magnitudes, largest, found, counts)
+    statistics.mend_moments(flat, found)
+    return Errors(g, delta.reshape(g.shape), largest.view(g.dtype), found, counts)
 
 
 def histogram_edges(low: float, high: float) -> NDArray[np.float64]:
@@ -81,52 +119,98 @@ def _powers(dtype: np.dtype[np.floating]) -> Array:
 _GROUP = 8  # powers that are compared with at once
 
 
-@compiled(fastmath=VECTORIZE)
-def _summarize(flat, low, high, begin, binned, powers, by_magnitude, moments, zeros, bins, magnitudes):
+@compiled()
+def _summarize(
+    flat, words, low, high, begin, binned, powers, by_magnitude, moments, ends, zeros, bins, magnitudes
+):
     slots = np.empty(STRETCH, np.uint8)
-    at_least = np.empty(powers.size, np.int64)
-    one, none = flat.dtype.type(1), flat.dtype.type(0)
+    at_least = np.empty(powers.size, words.dtype)
     for k in range(flat.shape[0]):
         row = flat[k]
         # Sums of (x - first) keep all digits where the entries are nearly equal, and give a std of
         # exactly 0 where they are equal.
         shift = np.float64(row[0])
-        total = 0.0
-        square = 0.0
+        sums = np.zeros(2)
         null = 0
+        ends[k] = words[k, 0]
+        statistics.put_in_order(ends[k])
         counted = np.zeros((8, 256), np.uint32)
         at_least[:] = 0
         group = _likely_group(row[:1024], powers) if by_magnitude else 0
         for start in range(0, row.size, STRETCH):
             stretch = row[start : start + STRETCH]
-            for i in range(stretch.size):
-                value = np.float64(stretch[i]) - shift
-                total += value
-                square += value * value
-            here = none
-            for i in range(stretch.size):
-                here += one if stretch[i] == none else none
-            null += np.int64(here)
+            statistics.add_moments(stretch, shift, sums)
+            statistics.add_ends(words[k, start : start + STRETCH], ends[k])
+            null += _zeros(stretch)
             if binned:
-                found = slots[: stretch.size]
-                _slots(stretch, low, high, begin, found)
-                _count(found, counted)
+                _slots(stretch, low, high, begin, slots[: stretch.size])
+                _count(slots[: stretch.size], counted)
             if by_magnitude:
                 _compare(stretch, powers, group, at_least)
-        statistics.finish_moments(shift, total / row.size, square / row.size, moments[k])
+        statistics.finish_moments(shift, sums[0] / row.size, sums[1] / row.size, moments[k])
+        statistics.put_in_order(ends[k])
         zeros[k] = null
         if binned:
             for turn in range(counted.shape[0]):
                 for slot in range(bins.shape[1]):
                     bins[k, slot] += counted[turn, slot]
         if by_magnitude:
-            numbers = row.size if np.isfinite(moments[k, 0]) else row.size - _nans(row)
-            _compare_further(row, powers, group, numbers - null, at_least)
-            magnitudes[k, 0] = null
-            magnitudes[k, 1] = numbers - null - at_least[0]
-            for i in range(powers.size - 1):
-                magnitudes[k, 2 + i] = at_least[i] - at_least[i + 1]
-            magnitudes[k, magnitudes.shape[1] - 1] = row.size - numbers + at_least[powers.size - 1]
+            _finish_magnitudes(row, powers, group, null, np.isfinite(moments[k, 0]), at_least, magnitudes[k])
+
+
+@compiled(fastmath=VECTORIZE)
+def _multiply(flat, scales, slopes, delta, words, powers, by_magnitude, largest, moments, magnitudes):
+    at_least = np.empty(powers.size, words.dtype)
+    one = flat.dtype.type(1)
+    for k in range(flat.shape[0]):
+        row, factor = flat[k], scales[k]
+        shift = np.float64(flat.dtype.type(row[0] * factor))
+        sums = np.zeros(2)
+        null = 0
+        group = 0
+        at_least[:] = 0
+        largest[k] = 0
+        for start in range(0, row.size, STRETCH):
+            stretch = row[start : start + STRETCH]
+            if factor != one:
+                for i in range(stretch.size):
+                    stretch[i] *= factor
+            slope = slopes[k, start : start + STRETCH]
+            product = delta[k, start : start + STRETCH]
+            for i in range(product.size):
+                product[i] = stretch[i] * slope[i]
+            most = statistics.largest_word(words[k, start : start + STRETCH])
+            largest[k] = max(largest[k], most)
+            statistics.add_moments(stretch, shift, sums)
+            if by_magnitude:
+                null += _zeros(stretch)
+                if start == 0:
+                    group = _likely_group(stretch[:1024], powers)
+                _compare(stretch, powers, group, at_least)
+        statistics.finish_moments(shift, sums[0] / row.size, sums[1] / row.size, moments[k])
+        if by_magnitude:
+            _finish_magnitudes(row, powers, group, null, np.isfinite(moments[k, 0]), at_least, magnitudes[k])
+
+
+@compiled(fastmath=VECTORIZE)
+def _zeros(stretch):
+    one, none = stretch.dtype.type(1), stretch.dtype.type(0)
+    count = none
+    for i in range(stretch.size):
+        count += one if stretch[i] == none else none
+    return np.int64(count)
+
+
+@compiled()
+def _finish_magnitudes(row, powers, group, zeros, finite, at_least, magnitudes):
+    """From how many entries are at least each power, to how many there are in each decade."""
+    numbers = row.size if finite else row.size - _nans(row)
+    _compare_further(row, powers, group, numbers - zeros, at_least)
+    magnitudes[0] = zeros
+    magnitudes[1] = numbers - zeros - at_least[0]
+    for i in range(powers.size - 1):
+        magnitudes[2 + i] = at_least[i] - at_least[i + 1]
+    magnitudes[magnitudes.size - 1] = row.size - numbers + at_least[powers.size - 1]
 
 
 @compiled()

@@ -36,8 +36,9 @@ from winit.network.propagation import (
     weight_gradient,
 )
 from winit.network.sources import Sources, identity
+from winit.network.summaries import Errors, errors
 
-TRAINING_VERSION = "2"
+TRAINING_VERSION = "3"
 """Part of every run's identity: raise it when a change of the code changes a number."""
 
 RECORDS_A_DECADE = 5
@@ -168,8 +169,7 @@ class Gradient:
     """1 … depth + 1"""
     inputs: Array
     """h_{l-1}"""
-    g: Array
-    delta: Array
+    errors: Errors
 
 
 class Model:
@@ -203,16 +203,18 @@ class Model:
         layers = list(self.forward(x))
         readout = layers.pop()
         error = softmax_error(readout.h[0], labels)[np.newaxis]
-        passed = Gradient(self.depth + 1, readout.inputs, error, error)
-        steps = backward(layers, readout.weights, error)
-        below = [Gradient(step.index, layers[step.index - 1].inputs, step.g, step.delta) for step in steps]
-        return readout.h[0], [passed, *below]
+        # The readout's φ is the identity, and what comes back to it is not a product.
+        last = errors(error, np.ones_like(error[:, 0, 0]), readout.derivative, magnitudes=False)
+        passed = [Gradient(self.depth + 1, readout.inputs, last)]
+        for index, found in backward(layers, readout.weights, error):
+            passed.append(Gradient(index, layers[index - 1].inputs, found))
+        return readout.h[0], passed
 
     def update(self, passed: Iterable[Gradient], rate: float) -> None:
         """A step of gradient descent."""
         for layer in passed:
-            (delta,) = layer.delta
-            self.weights[layer.index - 1] -= rate * weight_gradient(layer.inputs, layer.delta)[0]
+            (delta,) = layer.errors.delta
+            self.weights[layer.index - 1] -= rate * weight_gradient(layer.inputs, layer.errors.delta)[0]
             self.biases[layer.index - 1] -= rate / len(delta) * delta.sum(axis=0)
 
     def _layers(self, x: Array, parameters: Parameters) -> Iterator[Forward]:
@@ -293,14 +295,11 @@ def _recorded(model: Model, data: Split, passed: Iterable[Gradient], step: int, 
         activity = Activity(
             model.activation if row < model.depth else activation("identity"),
             Inputs(layer.h),
-            layer.z,
-            layer.derivative,
-            layer.weights,
+            layer,
         )
         record(stack, row, activity, _DIAGNOSTICS)
     for back in passed:
-        sensitivity = Sensitivity(Inputs(back.inputs), back.g, back.delta)
-        record(stack, back.index - 1, sensitivity, _DIAGNOSTICS)
+        record(stack, back.index - 1, Sensitivity(Inputs(back.inputs), back.errors), _DIAGNOSTICS)
     table: dict[str, Any] = {name: column[0] for name, column in stack.items()}
     table["loss"][:] = cross_entropy(layer.h[0], data.labels)
     (held_out,) = deque(model.forward(data.held_out_x), maxlen=1)
