@@ -38,7 +38,7 @@ _LEAST_ROWS, _MOST_ROWS = 16 * 1024, 64 * 1024
 _CELLS_OF_GROUP = 8 * 1024  # of eight layers and more; of shallower ones the filter is less sharp
 _FILE_BYTES = 200_000_000
 # Of the memory that DuckDB may take for the verdicts; beyond it, it works on the disk.
-_MEMORY = "1GB"
+_MEMORY = "256MB"
 
 
 class IncompleteError(WinitError):

@@ -9,7 +9,7 @@ in place: a cell that was computed twice stands in two parts, and the first by n
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,12 @@ _INDEX = pa.schema(
         ("error", pa.string()),
         ("seconds", pa.float64()),
         ("kernel_version", pa.string()),
-        ("packages", pa.string()),
+        ("packages", pa.dictionary(pa.int32(), pa.string())),
         ("part", pa.string()),
     ]
 )
+# So many footers, and so many of their cells, are in memory as Python's objects.
+_PARTS_TOGETHER, _CELLS_TOGETHER = 1024, 32 * 1024
 
 
 @dataclass(frozen=True)
@@ -100,24 +102,33 @@ class Store:
         A cell that finished in any part is ``ok``. Files that are not parts are moved to
         ``set-aside/`` and do not count. Raises OSError where a file cannot be read.
         """
-        columns: dict[str, list[Any]] = {name: [] for name in _INDEX.names}
-        paths = self._paths()
-        footers = _footers(paths)
-        for path in paths:
-            try:
-                records = _records(footers[path])
-            except (KeyError, TypeError, ValueError):
-                self.set_aside(Path(path))
-                continue
-            records["part"] = [Path(path).name] * len(records["cell_id"])
-            for name in _INDEX.names:
-                columns[name] += records[name]
-        table = pa.table(columns, schema=_INDEX)
+        table = pa.concat_tables([_INDEX.empty_table(), *self._recorded()]).unify_dictionaries()
         # "ok" sorts behind "failed", parts by name: keep the first row of each cell.
         table = table.sort_by([("cell_id", "ascending"), ("status", "descending"), ("part", "ascending")])
         ids = table["cell_id"].combine_chunks()
         first = pa.array([True] * min(len(ids), 1), pa.bool_())
         return table.filter(pa.concat_arrays([first, pc.not_equal(ids[1:], ids[:-1])]))
+
+    def _recorded(self) -> Iterator[pa.Table]:
+        """The rows of the index, of part after part; cells may be there repeatedly."""
+        columns: dict[str, list[Any]] = {name: [] for name in _INDEX.names}
+        paths = self._paths()
+        for start in range(0, len(paths), _PARTS_TOGETHER):
+            some = paths[start : start + _PARTS_TOGETHER]
+            footers = _footers(some)
+            for path in some:
+                try:
+                    records = _records(footers.pop(path))
+                except (KeyError, TypeError, ValueError):
+                    self.set_aside(Path(path))
+                    continue
+                records["part"] = [Path(path).name] * len(records["cell_id"])
+                for name in _INDEX.names:
+                    columns[name] += records[name]
+                if len(columns["part"]) >= _CELLS_TOGETHER:
+                    yield pa.table(columns, schema=_INDEX)
+                    columns = {name: [] for name in _INDEX.names}
+        yield pa.table(columns, schema=_INDEX)
 
     def _paths(self) -> list[str]:
         """What may be a part, in order."""
