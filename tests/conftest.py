@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from winit.sweep.cluster import one_thread_each
+from winit.sweep.machine import one_thread_each
 
 one_thread_each()
 

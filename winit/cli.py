@@ -95,7 +95,7 @@ def _open(config_file: Path) -> "tuple[Config, Results]":
 
 
 def _available_cores() -> int:
-    from winit.sweep.cluster import available_cores
+    from winit.sweep.machine import available_cores
 
     return available_cores()
 
@@ -164,7 +164,7 @@ def sweep(config_file: Path, shard: str, threads: int) -> None:
 
     Kill it at any time and start it again: it goes on where it was.
     """
-    from winit.sweep.cluster import available_cores, one_thread_each
+    from winit.sweep.machine import available_cores, one_thread_each
 
     one_thread_each()
     from winit.sweep.run import sweep_shard
@@ -193,7 +193,7 @@ def train(config_file: Path, threads: int) -> None:
 
     Kill it at any time and start it again: it goes on where it was.
     """
-    from winit.sweep.cluster import available_cores, one_thread_each
+    from winit.sweep.machine import available_cores, one_thread_each
 
     one_thread_each()
     from winit.sweep.collect import collect_training
@@ -275,7 +275,7 @@ def status(config_file: Path, threads: int) -> None:
     Says what the missing ones will take, as `winit plan` does. Exits with 1 where any failed; the next run
     tries those again.
     """
-    from winit.sweep.run import status_of
+    from winit.sweep.status import status_of
 
     _, results = _open(config_file)
     problems, left = [], {}

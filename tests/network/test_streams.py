@@ -36,7 +36,7 @@ def test_a_stream_goes_on_where_the_last_draw_ended():
     for seed in range(20):
         stream, generator = pair(seed)
         for _ in range(100):
-            shape = tuple(sizes.integers(0, 8, sizes.integers(1, 4)).tolist())
+            shape = tuple(sizes.integers(0, 20, sizes.integers(1, 4)).tolist())
             if sizes.random() < 0.5:
                 found, expected = stream.normal(shape), generator.standard_normal(shape, dtype=np.float32)
             else:

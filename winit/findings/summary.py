@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy import stats
+from scipy.special import stdtrit
 
 from winit.errors import WinitError
 from winit.findings import tables
@@ -140,7 +140,7 @@ def _interval(grouped: pa.Table, ratio: str) -> dict[str, pa.Array]:
     enough = count >= 2
     count = np.where(enough, count, 2)
     error = np.where(enough, spread / np.sqrt(count), np.nan)
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * error
+    half = stdtrit(count - 1, (1 + CONFIDENCE) / 2) * error
     return {
         f"{ratio}_se": pa.array(error, from_pandas=True),
         f"{ratio}_low": pa.array(mean - half, from_pandas=True),

@@ -14,11 +14,9 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from winit.network import statistics
 from winit.network.arrays import Array
-from winit.network.compiled import compiled
 from winit.network.streams import Stream
 
 Purpose = Literal["input", "weights", "bias", "readout", "cotangent", "data", "batches"]
@@ -34,13 +32,15 @@ class Truncated(NamedTuple):
     @property
     def share(self) -> float:
         """What the cut leaves of the normal; computed on the side where tails keep their digits."""
+        from scipy.special import ndtr  # slow to import, and seldom needed
+
         low, high = (self.low, self.high) if self.low <= 0 else (-self.high, -self.low)
         return float(ndtr(high) - ndtr(low))
 
     @property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation of the standard normal after the cut."""
-        from scipy.stats import truncnorm  # slow to import, and seldom needed
+        from scipy.stats import truncnorm
 
         mean, variance = truncnorm.stats(self.low, self.high, moments="mv")
         return float(mean), float(np.sqrt(variance))
@@ -172,16 +172,9 @@ class Draws:
 
 def _uniform(stream: Stream, shape: tuple[int, ...]) -> Array:
     drawn = stream.uniform(shape)
-    _spread(drawn.reshape(-1), np.float32(np.sqrt(3.0)))
+    drawn -= 0.5
+    drawn *= 2 * np.float32(np.sqrt(3.0))
     return drawn
-
-
-@compiled()
-def _spread(drawn: Array, half_width: np.float32) -> None:
-    """From [0, 1) to [−half_width, half_width)."""
-    one, two = np.float32(1), np.float32(2)
-    for i in range(drawn.size):
-        drawn[i] = (drawn[i] * two - one) * half_width
 
 
 def _truncated_normal(stream: Stream, shape: tuple[int, ...]) -> Array:
@@ -193,6 +186,8 @@ def _truncated_normal(stream: Stream, shape: tuple[int, ...]) -> Array:
 
 def _truncated(generator: np.random.Generator, shape: tuple[int, ...], cut: Truncated) -> Array:
     """By the inverse of the distribution function, on the side where the tails keep their digits."""
+    from scipy.special import ndtr, ndtri
+
     sign = -1.0 if cut.low > 0 else 1.0
     low, high = sorted((sign * cut.low, sign * cut.high))
     drawn = sign * ndtri(ndtr(low) + generator.random(shape) * (ndtr(high) - ndtr(low)))

@@ -12,13 +12,13 @@ of the maps themselves, also where φ jumps and formulas with φ' leave the jump
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 
 from winit.network.activations import Activation
 from winit.network.arrays import Array
@@ -152,7 +152,7 @@ def limit_variance(phi: Activation, sigma_w: float, sigma_b: float = 0.0, start:
         beyond = np.flatnonzero((known.q < q) & (growths > _STEP))[-1:]
     if not len(beyond):
         return math.inf if rises else 0.0
-    return math.exp(brentq(growth, math.log(q), math.log(known.q[beyond[0]]), xtol=1e-15))
+    return math.exp(_root(growth, math.log(q), math.log(known.q[beyond[0]]), xtol=1e-15))
 
 
 def correlation_map(phi: Activation, c: ArrayLike, q: float, sigma_w: float, sigma_b: float = 0.0) -> Array:
@@ -172,7 +172,7 @@ def _limit_correlation(phi: Activation, q: float, sigma_w: float, sigma_b: float
         return 0.0
     if decorrelation(math.log(_LEAST_GAP)) <= 0:
         return 1.0
-    return -math.expm1(brentq(decorrelation, math.log(_LEAST_GAP), 0.0, xtol=1e-14))
+    return -math.expm1(_root(decorrelation, math.log(_LEAST_GAP), 0.0, xtol=1e-14))
 
 
 # The critical line
@@ -232,7 +232,7 @@ def _critical_variances(phi: Activation, sigma_b: float) -> list[float]:
     clear = np.isfinite(excesses) & (np.abs(excesses) > _ROUNDING * np.maximum(q, sigma_b**2))
     logs, signs = np.log(q[clear]), np.sign(excesses[clear])
     turns = np.flatnonzero(np.diff(signs))
-    roots = [math.exp(brentq(excess, logs[i], logs[i + 1], xtol=1e-14)) for i in turns]
+    roots = [math.exp(_root(excess, logs[i], logs[i + 1], xtol=1e-14)) for i in turns]
     if sigma_b == 0 and square[0] < _NOTHING < slope_square[0]:
         roots.append(0.0)
     return roots
@@ -275,3 +275,10 @@ def _first_turn(x: Array, growths: Array) -> Array:
     left, right = x[after[..., 0] - 1], x[after[..., 0]]
     root = right + (right - left) * ends[1] / (ends[0] - ends[1])
     return np.where(turned.any(axis=-1), root, np.inf)
+
+
+def _root(function: Callable[[float], float], low: float, high: float, *, xtol: float) -> float:
+    """Where ``function``, of opposite signs at the two ends, is zero."""
+    from scipy.optimize import brentq  # slow to import
+
+    return float(brentq(function, low, high, xtol=xtol))

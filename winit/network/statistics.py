@@ -384,7 +384,8 @@ def cosines(examples):
         square = 0.0
         for i in range(directed):
             for j in range(i):
-                square += (gram[i, j] - mean) ** 2
+                apart = gram[i, j] - mean
+                square += apart * apart
         found[k, 0] = mean
         found[k, 1] = np.sqrt(square / pairs)
     return found

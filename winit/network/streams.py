@@ -7,6 +7,10 @@ Sources: the generator SFC64 is Chris Doty-Humphrey's (PractRand); the ziggurat 
 256 layers and the constants of Doornik 2005, as in NumPy.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,25 +49,42 @@ def _ziggurat() -> tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.flo
 _INSIDE, _WIDTHS, _DENSITIES = _ziggurat()
 
 
+# So few are drawn by NumPy: a config is checked without compiled code, whose loading takes half a second.
+_FEW = 1024
+
+
 class Stream:
     """A stream of random numbers that goes on where the last draw ended."""
 
     def __init__(self, sequence: np.random.SeedSequence) -> None:
-        state = np.random.SFC64(sequence).state["state"]["state"]
-        # The generator's four words; whether half of its last number is left, and that half.
-        self._state = np.array([*state, 0, 0], np.uint64)
+        self._bits = np.random.SFC64(sequence)
 
     def normal(self, shape: tuple[int, ...] | int) -> NDArray[np.float32]:
         """``Generator.standard_normal(shape, dtype=float32)``."""
+        if np.prod(shape) <= _FEW:
+            return np.random.Generator(self._bits).standard_normal(shape, np.float32)
         drawn = np.empty(shape, np.float32)
-        _fill_normal(self._state, drawn.reshape(-1), _INSIDE, _WIDTHS, _DENSITIES)
+        with self._state() as state:
+            _fill_normal(state, drawn.reshape(-1), _INSIDE, _WIDTHS, _DENSITIES)
         return drawn
 
     def uniform(self, shape: tuple[int, ...] | int) -> NDArray[np.float32]:
         """``Generator.random(shape, dtype=float32)``, in [0, 1)."""
+        if np.prod(shape) <= _FEW:
+            return np.random.Generator(self._bits).random(shape, np.float32)
         drawn = np.empty(shape, np.float32)
-        _fill_uniform(self._state, drawn.reshape(-1))
+        with self._state() as state:
+            _fill_uniform(state, drawn.reshape(-1))
         return drawn
+
+    @contextmanager
+    def _state(self) -> Iterator[NDArray[np.uint64]]:
+        """The generator's four words, whether half of its last number is left, and that half."""
+        known: dict[str, Any] = self._bits.state
+        state = np.array([*known["state"]["state"], known["has_uint32"], known["uinteger"]], np.uint64)
+        yield state
+        known["state"]["state"], (known["has_uint32"], known["uinteger"]) = state[:4], state[4:].tolist()
+        self._bits.state = known
 
 
 @compiled()

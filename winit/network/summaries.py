@@ -265,7 +265,8 @@ def _likely_group(sample, powers):
     """The first of the powers between which the entries lie, judged by some of them."""
     square = 0.0
     for i in range(sample.size):
-        square += np.float64(sample[i]) ** 2
+        value = np.float64(sample[i])
+        square += value * value
     typical = np.sqrt(square / sample.size)
     top = 0
     if typical > 0.0 and np.isfinite(typical):

@@ -1,7 +1,6 @@
 """Where the sweep computes: the only place that knows which kind of cluster it is."""
 
 import logging
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +10,12 @@ import distributed
 
 from winit.errors import WinitError
 from winit.sweep.config import ClusterSettings
+from winit.sweep.machine import THREAD_VARIABLES
 
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
 # A layer's arrays are some megabytes: let the C library keep them for the next layer, instead of handing
 # them back to the system and having every page zeroed again. (glibc's names; others ignore them.)
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
-WORKER_ENVIRONMENT = dict.fromkeys(_THREAD_VARIABLES, "1") | _KEEP_MEMORY
+WORKER_ENVIRONMENT = dict.fromkeys(THREAD_VARIABLES, "1") | _KEEP_MEMORY
 _DASK_SETTINGS = {
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     # A task whose worker died is given back: the engine finds the cell whose fault it was.
@@ -32,20 +26,6 @@ _DASK_SETTINGS = {
 
 
 _SECONDS_BETWEEN_LOOKS = 2.0
-
-
-def one_thread_each() -> None:
-    """Give the numerical libraries one thread; call before NumPy is loaded.
-
-    A worker is one thread of the sweep. Snakemake exports its own thread count to every job, and
-    workers inherit this process's environment: without this, N workers would run N threads each.
-    """
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
-
-
-def available_cores() -> int:
-    """The cores that this process may use: fewer than the machine's under a batch system."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from winit.errors import WinitError
-from winit.sweep.engine import missing
 from winit.sweep.files import parquet_options
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.schema import CELLS, LAYERS, RUN_SORT_KEYS, SORT_KEYS, TRAINING, TRAINING_RUNS
 from winit.sweep.sorting import PLACE, Source, in_order, regrouped
+from winit.sweep.status import missing
 from winit.sweep.store import Store
 from winit.sweep.verdicts import (
     EVIDENCE,

@@ -10,7 +10,6 @@ from typing import Self, TypeAlias
 
 import distributed
 import pyarrow as pa
-import pyarrow.compute as pc
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
@@ -45,16 +44,6 @@ class Outcome:
     computed: int = 0
     failed: list[Record] = field(default_factory=list)
     seconds: float = 0.0
-
-
-def unfinished(plan: pa.Table, index: pa.Table) -> pa.Table:
-    """The rows of ``plan`` whose cells have not finished; those that failed are among them."""
-    return missing(plan, index.filter(pc.equal(index["status"], "ok")))
-
-
-def missing(plan: pa.Table, index: pa.Table) -> pa.Table:
-    """The rows of ``plan`` of whose cells ``index`` says nothing."""
-    return plan.filter(pc.invert(pc.is_in(plan["cell_id"], index["cell_id"].combine_chunks())))
 
 
 def blocks(rows: pa.Table) -> Iterator[list[AnyCell]]:

@@ -1,8 +1,10 @@
 """What this machine lets the sweep use."""
 
+import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 
-import distributed
 import psutil
 
 USABLE = 0.95
@@ -17,6 +19,28 @@ _OWN_CGROUPS = Path("/proc/self/cgroup")
 _LIMIT_FILES = ("memory.max", "memory.limit_in_bytes")
 
 
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+def one_thread_each() -> None:
+    """Give the numerical libraries one thread; call before NumPy is loaded.
+
+    A worker is one thread of the sweep. Snakemake exports its own thread count to every job, and
+    workers inherit this process's environment: without this, N workers would run N threads each.
+    """
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+
+
+def available_cores() -> int:
+    """The cores that this process may use: fewer than the machine's under a batch system."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def memory_limit() -> float:
     """Bytes of memory that all processes of a sweep may use together.
 
@@ -27,10 +51,12 @@ def memory_limit() -> float:
 
 def worker_memory() -> float:
     """Bytes that this process may use for cells without disturbing the sweep, a worker or not."""
-    try:
-        limit = distributed.get_worker().memory_manager.memory_limit or memory_limit()
-    except ValueError:  # not a worker
-        limit = memory_limit()
+    limit = memory_limit()
+    if "distributed" in sys.modules:  # as in every worker; others need not wait for it
+        import distributed
+
+        with suppress(ValueError):  # not a worker
+            limit = distributed.get_worker().memory_manager.memory_limit or limit
     return _COMFORTABLE * limit - WORKER_BYTES
 
 

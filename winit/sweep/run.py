@@ -1,22 +1,21 @@
-"""A shard from its plan to its manifest, and how far a run has come."""
+"""A shard from its plan to its manifest."""
 
 import json
 import signal
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from winit.errors import WinitError
 from winit.sweep.cluster import open_cluster
 from winit.sweep.config import Config
-from winit.sweep.engine import Outcome, missing, sweep, unfinished
+from winit.sweep.engine import Outcome, sweep
 from winit.sweep.files import replacing
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.plan import shards_of
 from winit.sweep.progress import Progress
-from winit.sweep.schema import TRAINED_KEYS
+from winit.sweep.status import unfinished
 from winit.sweep.store import Store
 
 
@@ -59,33 +58,3 @@ class TerminatedError(WinitError):
 
 def _terminated(*_: object) -> None:
     raise TerminatedError("terminated; what is finished is kept, the same command goes on")
-
-
-@dataclass(frozen=True)
-class Status:
-    """How far a sweep has come. ``failed`` has a name and an error for each cell."""
-
-    unit: str
-    """What its cells are called."""
-    done: int
-    missing: pa.Table
-    """the rows of the plan of which the store says nothing"""
-    failed: list[tuple[str, str]]
-
-
-def status_of(results: Results) -> Status:
-    """Count the planned cells of a sweep by what the store says of them."""
-    plan = results.read_plan()
-    index = Store(results.parts).index()
-    left = missing(plan, index)
-    failed = plan.join(index.filter(pc.equal(index["status"], "failed")), "cell_id", join_type="inner")
-    return Status(
-        unit=kind_of(plan).unit,
-        done=plan.num_rows - left.num_rows - failed.num_rows,
-        missing=left,
-        failed=sorted((_name(row), row["error"]) for row in failed.to_pylist()),
-    )
-
-
-def _name(row: dict[str, object]) -> str:
-    return ", ".join(f"{key} {row[key]}" for key in TRAINED_KEYS if key in row)

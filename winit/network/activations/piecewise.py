@@ -12,22 +12,10 @@ import numpy as np
 from winit.network.activations.arguments import require
 from winit.network.activations.entry import Entry, Pair
 from winit.network.arrays import Array
-from winit.network.compiled import compiled
 
 
 def relu(z: Array) -> Pair:
-    h, derivative = np.empty_like(z, order="C"), np.empty_like(z, order="C")
-    _relu(np.ascontiguousarray(z).reshape(-1), h.reshape(-1), derivative.reshape(-1))
-    return h, derivative
-
-
-@compiled()
-def _relu(z: Array, h: Array, derivative: Array) -> None:
-    one, none = z.dtype.type(1), z.dtype.type(0)
-    for i in range(z.size):
-        h[i] = none if z[i] <= none else z[i]  # noqa: FURB136 - max(0, NaN) may be 0
-    for i in range(z.size):
-        derivative[i] = one if z[i] > none else none
+    return np.maximum(z, 0), (z > 0).astype(z.dtype)
 
 
 def relu6(z: Array) -> Pair:
