@@ -4,7 +4,7 @@ Two habits make the compiler vectorise them: an inner loop runs over ``range(x.s
 other ranges the compiler does not know that no index is negative), and counts of such a loop are kept as
 floats of the width of its entries.
 
-And one keeps results the same in every process: no powers. Numba compiles ``x**2`` once in a process, with the
+And one keeps results the same in every process: no powers. Numba compiles ``x**2`` once a process, with the
 ``fastmath`` of whoever comes first; what others make of it then depends on what was compiled before.
 """
 
