@@ -19,7 +19,7 @@ import numba
 # Sums may be regrouped and multiplications fused; NaN and infinity keep their meaning.
 VECTORIZE = {"reassoc", "contract", "nsz"}
 
-STRETCH = 4096
+STRETCH = 1024
 """Entries that several loops go over in turn while they lie in the first cache."""
 
 

@@ -41,7 +41,7 @@ Of a cell the shape is (depth + 1,), or (depth + 1, slots); of several networks 
 
 # An array of a layer, of all networks of a stack. At width 64 half of it takes 6 % more time, twice of it
 # 4 % less, and memory grows with it.
-_STACK_BYTES = 2**20
+_STACK_BYTES = 2**19
 _LARGEST_STACK = 64  # what there is to spare is spared by then
 
 
