@@ -35,7 +35,6 @@ _STAGES: tuple[tuple[Any, str, str], ...] = (
     (diagnostics, "distinct_columns", "different units and errors"),
     (statistics, "vanishing", "looking for vanishing examples"),
     (propagation, "_careful_product", "products of vanishing examples"),
-    (statistics, "divided", "dividing by powers of two"),
 )
 
 
