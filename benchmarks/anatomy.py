@@ -29,7 +29,7 @@ _STAGES: tuple[tuple[Any, str, str], ...] = (
     (propagation, "errors", "scaling, moments and magnitudes of g, and δ = g ⊙ φ'"),
     (statistics, "moments", "moments of weight gradients"),
     (statistics, "derivative_statistics", "statistics of φ'"),
-    (statistics, "cosines", "cosines"),
+    (diagnostics, "cosines", "cosines"),
     (statistics, "centred", "centring for Gram matrices"),
     (statistics, "forms", "products of Gram matrices"),
     (diagnostics, "distinct_columns", "different units and errors"),

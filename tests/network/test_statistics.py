@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stacks import FLOATS, assert_each_as_alone, matrices, stacks
 
 from winit.network import statistics
+from winit.network.cosines import cosines
 from winit.network.summaries import summary
 
 
@@ -246,14 +247,14 @@ def test_cosines_are_those_of_numpy(units, batch, dtype):
     stack[2, batch // 2, 0] = np.nan
     stack[3, 0, units - 1] = np.inf
     expected = np.array([plain_cosines(examples) for examples in stack])
-    assert statistics.cosines(stack) == pytest.approx(expected, abs=1e-14, nan_ok=True)
+    assert cosines(stack) == pytest.approx(expected, abs=1e-14, nan_ok=True)
 
 
 def test_fewer_than_two_directions_have_no_cosine():
     examples = np.zeros((3, 6, 5), np.float32)
     examples[1, 4] = 1
     examples[2, 2:4] = 1
-    found = statistics.cosines(examples)
+    found = cosines(examples)
     assert np.isnan(found[:2]).all()
     assert found[2] == pytest.approx([1, 0], abs=1e-15)
 
@@ -262,16 +263,16 @@ def test_fewer_than_two_directions_have_no_cosine():
 def test_cosines_of_float64_hold_over_its_whole_range(size):
     examples = np.random.default_rng(0).uniform(-1, 1, size=(1, 9, 21)) * size
     expected = plain_cosines(examples[0])
-    assert statistics.cosines(examples)[0] == pytest.approx(expected, rel=0, abs=1e-14)
+    assert cosines(examples)[0] == pytest.approx(expected, rel=0, abs=1e-14)
     examples[0, ::2] /= size  # huge and ordinary examples together
     expected = plain_cosines(examples[0])
-    assert statistics.cosines(examples)[0] == pytest.approx(expected, rel=0, abs=1e-14)
+    assert cosines(examples)[0] == pytest.approx(expected, rel=0, abs=1e-14)
 
 
 @pytest.mark.parametrize("size", [1e-44, 1e-30, 1e30, 1e38])
 def test_cosines_of_float32_hold_over_its_whole_range(size):
     examples = (np.random.default_rng(0).uniform(-3, 3, size=(1, 9, 21)) * size).astype(np.float32)
-    assert statistics.cosines(examples)[0] == pytest.approx(plain_cosines(examples[0]), rel=0, abs=1e-14)
+    assert cosines(examples)[0] == pytest.approx(plain_cosines(examples[0]), rel=0, abs=1e-14)
 
 
 def test_cosines_of_nearly_equal_examples_are_told_from_one():
@@ -280,7 +281,7 @@ def test_cosines_of_nearly_equal_examples_are_told_from_one():
     other -= (other @ first) / (first @ first) * first
     other *= np.linalg.norm(first) / np.linalg.norm(other)
     examples = np.array([[first, first + np.sqrt(2e-10) * other]])
-    mean, std = statistics.cosines(examples)[0]
+    mean, std = cosines(examples)[0]
     assert 1 - mean == pytest.approx(1e-10, rel=1e-4)
     assert std == 0
 
@@ -305,7 +306,7 @@ FUNCTIONS = {
     "derivative_statistics": lambda values: (statistics.derivative_statistics(values, 0.05),),
     "vanishing": vanishing,
     "centred": lambda values: statistics.centred(values, exponents_of(values)),
-    "cosines": lambda values: (statistics.cosines(values),),
+    "cosines": lambda values: (cosines(values),),
 }
 
 

@@ -19,6 +19,7 @@ from winit.network import statistics, summaries
 from winit.network.activations import ACTIVATIONS, UNBOUNDED_RANGE, Activation
 from winit.network.arrays import Array
 from winit.network.columns import distinct_columns
+from winit.network.cosines import cosines
 from winit.network.propagation import Forward
 from winit.network.statistics import Floats
 from winit.network.summaries import Errors, Summary, summary
@@ -203,7 +204,7 @@ def _distinct_errors(layer: Sensitivity) -> Sequence[Values] | Values:
 def _cosine(layer: Activity) -> Sequence[Values] | Values:
     # Sums over an array with gaps are compiled otherwise: a network alone, which has none, has other bits.
     examples = np.ascontiguousarray(layer.output.h[:, :COSINE_EXAMPLES])
-    return statistics.cosines(examples).T
+    return cosines(examples).T
 
 
 def _pair_correlation(layer: Activity) -> Sequence[Values] | Values:
