@@ -25,12 +25,13 @@ from benchmarks.synthetic import grid, measured, parts
 from winit.network.cells import Cell
 from winit.network.kernel import Measured, Table
 from winit.sweep.cluster import open_cluster
-from winit.sweep.config import ClusterSettings, Config
+from winit.sweep.config import Config
 from winit.sweep.engine import Outcome, sweep
 from winit.sweep.kinds import KINDS
 from winit.sweep.layout import Results
 from winit.sweep.plan import make_plan
 from winit.sweep.progress import Progress
+from winit.sweep.settings import ClusterSettings
 from winit.sweep.store import Store
 from winit.sweep.tasks import compute
 

@@ -219,7 +219,7 @@ def test_simulate_gives_the_numbers_of_the_sweep(tmp_path):
 
 
 def test_the_example_of_the_python_interface_is_true():
-    assert doctest.testmod(winit.api) == (0, 8)
+    assert doctest.testmod(winit.api) == (0, 10)
 
 
 def test_debug_shows_the_traceback():

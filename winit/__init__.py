@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from winit.api import critical_sigma_w, open_results, phase_diagram, simulate, theory
+from winit.api import critical_sigma_w, open_cluster, open_results, phase_diagram, simulate, theory
 from winit.errors import WinitError
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ __all__ = [
     "WinitError",
     "WithBias",
     "critical_sigma_w",
+    "open_cluster",
     "open_results",
     "phase_diagram",
     "simulate",

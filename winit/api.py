@@ -1,11 +1,14 @@
 """The Python interface. Imports wait for the call, so that the commands start at once."""
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from winit.errors import WinitError
 
 if TYPE_CHECKING:
+    import distributed
     import pyarrow as pa
 
     from winit.findings.database import Database
@@ -36,9 +39,10 @@ def simulate(
     from winit.network.labels import described
     from winit.sweep.kinds import cells_of, kind_of
     from winit.sweep.plan import check_memory
+    from winit.sweep.settings import Room
 
     plan = _plan("simulate", initializer, activation, depth, width, seed, probe)
-    check_memory(plan, psutil.virtual_memory().total)
+    check_memory(plan, Room(psutil.virtual_memory().total, 1, "the machine's"))
     # As on a worker of a sweep: more threads would add up in another order.
     (cell,) = cells_of(plan)
     kind = kind_of(plan)
@@ -138,6 +142,27 @@ def _plan(
     if plan.num_rows > 1:
         raise WinitError(f"{source} takes one network, not {plan.num_rows}; a config takes many")
     return plan
+
+
+def open_cluster(
+    settings: Mapping[str, Any] | None = None, workers: int | None = None, folder: Path | str = "results"
+) -> "AbstractContextManager[distributed.Client]":
+    """A Dask client of a cluster as sweeps use it; a context manager.
+
+    ``settings`` are what the config has as ``cluster``, by default this machine, and ``workers`` how many are
+    of use. In ``folder``/cluster are the logs of batch jobs. Raises ``winit.WinitError`` where no worker
+    comes or where they cannot do the work.
+
+    >>> import winit
+    >>> with winit.open_cluster({"kind": "local"}, workers=2) as client:
+    ...     client.submit(sum, [1, 2]).result()
+    3
+    """
+    from winit.sweep.cluster import open_cluster as open_with
+    from winit.sweep.config import Config
+
+    checked = Config.checked_cluster(dict(settings or {}), "open_cluster")
+    return open_with(checked, workers, Path(folder))
 
 
 def open_results(folder: str | Path = "results") -> "Database":

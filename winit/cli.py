@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from winit.errors import WinitError
+from winit.signals import leave_when_told
 
 if TYPE_CHECKING:
     from winit.sweep.config import Config
@@ -35,11 +36,12 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="winit")
-def main(debug: bool) -> None:
+def main(debug: bool) -> None:  # noqa: ARG001 - the group looks at it
     """Measure what weight initializers do, layer by layer.
 
     The whole job is `snakemake --cores all`; the commands are its steps, and ways to look at results.
     """
+    leave_when_told()
 
 
 _SHOWN = (
@@ -85,12 +87,22 @@ def _threads_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
-def _open(config_file: Path) -> "tuple[Config, Results]":
+def _cluster_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--cluster",
+        metavar="KIND",
+        help="local, slurm, pbs, sge, lsf, htcondor, address, or an address.  [default: as in the config]",
+    )(command)
+
+
+def _open(config_file: Path, cluster: str | None = None) -> "tuple[Config, Results]":
     from winit.sweep.config import Config
     from winit.sweep.layout import Results
 
     # That it may be large is asked where it is planned; the other steps do what the plan says.
     config = Config.read(config_file, any_size=True)
+    if cluster is not None:
+        config = config.on(cluster)
     return config, Results(Path(config.results))
 
 
@@ -146,20 +158,24 @@ def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -
     check_size(config, memory_limit())
     plans = {"cells": make_plan(config, shards), "training runs": make_training_plan(config)}
     cores = threads or _available_cores()
+    room = config.cluster.room(cores)
     for made in plans.values():
-        check_memory(made, memory_limit(), cores)
+        if room is not None:
+            check_memory(made, room)
     if write:
         for path, made in zip((results.plan, results.training_sweep.plan), plans.values(), strict=True):
             with replacing(path) as file:
                 pq.write_table(made, file, compression="zstd")
-    show([(name, estimate(made, calibrated(made))) for name, made in plans.items() if made.num_rows], cores)
+    estimates = [(name, estimate(made, calibrated(made))) for name, made in plans.items() if made.num_rows]
+    show(estimates, config.cluster.workers(cores) or cores)
 
 
 @main.command(epilog="Example: winit sweep --config config/default.yaml --threads 8")
 @_config_option
 @click.option("--shard", default="1-of-1", show_default=True, help="Which one, as 3-of-64.")
 @_threads_option
-def sweep(config_file: Path, shard: str, threads: int) -> None:
+@_cluster_option
+def sweep(config_file: Path, shard: str, threads: int, cluster: str | None) -> None:
     """Compute the cells of a shard that are not in the store yet.
 
     Kill it at any time and start it again: it goes on where it was.
@@ -169,7 +185,7 @@ def sweep(config_file: Path, shard: str, threads: int) -> None:
     one_thread_each()
     from winit.sweep.run import sweep_shard
 
-    config, results = _open(config_file)
+    config, results = _open(config_file, cluster)
     number, _, count = shard.partition("-of-")
     if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
         raise click.BadParameter(f"{shard!r} is not of the form 3-of-64", param_hint="--shard")
@@ -188,7 +204,8 @@ def _tell(outcome: "Outcome", unit: str) -> None:
 @main.command(epilog="Example: winit train --config config/default.yaml --threads 8")
 @_config_option
 @_threads_option
-def train(config_file: Path, threads: int) -> None:
+@_cluster_option
+def train(config_file: Path, threads: int, cluster: str | None) -> None:
     """Train the planned networks that are not in the store yet: training.parquet, training_runs.parquet.
 
     Kill it at any time and start it again: it goes on where it was.
@@ -199,9 +216,35 @@ def train(config_file: Path, threads: int) -> None:
     from winit.sweep.collect import collect_training
     from winit.sweep.run import sweep_shard
 
-    config, results = _open(config_file)
+    config, results = _open(config_file, cluster)
     _tell(sweep_shard(config, results.training_sweep, 1, 1, threads or available_cores()), "training runs")
     collect_training(results, config.thresholds)
+
+
+@main.command(epilog="Example: winit cluster --cluster slurm --show")
+@_config_option
+@_cluster_option
+@click.option("--show", is_flag=True, help="Print the job script that would be submitted, and start nothing.")
+def cluster(config_file: Path, cluster: str | None, show: bool) -> None:
+    """Try the cluster of the config: start it, list its workers, end it.
+
+    Where a worker could not do the work, says why.
+    """
+    from winit.sweep.machine import one_thread_each
+
+    one_thread_each()
+    config, results = _open(config_file, cluster)
+    if show:
+        from winit.sweep.cluster import job_script_of
+
+        click.echo(job_script_of(config.cluster, results.folder))
+        return
+    from rich.console import Console
+
+    from winit.sweep.cluster import open_cluster, table_of_workers
+
+    with open_cluster(config.cluster, folder=results.folder) as client:
+        Console(highlight=False).print(table_of_workers(client))
 
 
 @main.command(epilog="Example: winit collect --config config/default.yaml")

@@ -10,16 +10,16 @@ from samples import GRID_SIZE, make_results, tiny
 
 from winit.network.labels import LabelError
 from winit.sweep import cluster, engine
-from winit.sweep.cluster import blas_threads, open_cluster
+from winit.sweep.cluster import open_cluster
 from winit.sweep.collect import collect
-from winit.sweep.config import ClusterSettings
 from winit.sweep.engine import Outcome, Writer, blocks
 from winit.sweep.layout import Results
 from winit.sweep.plan import make_plan
 from winit.sweep.progress import Progress
+from winit.sweep.settings import ClusterSettings
 from winit.sweep.status import unfinished
 from winit.sweep.store import Store
-from winit.sweep.tasks import compute
+from winit.sweep.tasks import blas_threads, compute
 
 
 @pytest.fixture(scope="module")

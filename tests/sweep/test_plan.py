@@ -2,6 +2,7 @@
 
 import collections
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from winit.sweep.kinds import cells_of
 from winit.sweep.machine import WORKER_BYTES
 from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan
 from winit.sweep.schema import PLAN, TRAINING_PLAN
+from winit.sweep.settings import ClusterSettings
 
 
 def test_a_plan_has_every_cell_of_the_product_once_under_its_own_id():
@@ -188,30 +190,36 @@ def test_the_memory_of_a_run_is_predicted(batch, width, depth, dtype):
     assert 0.3 * predicted < peak < predicted
 
 
+def machine(memory, workers):
+    return replace(ClusterSettings().room(workers), memory=memory)
+
+
 def test_a_cell_must_fit_into_the_share_of_a_worker():
     plan = make_plan(tiny(width=2048))
     cell = max(plan["memory"].to_pylist())
     worker = (cell + WORKER_BYTES) / 0.95
-    check_memory(plan, 4.001 * worker, workers=4)
+    check_memory(plan, machine(4.001 * worker, 4))
     with pytest.raises(WinitError) as refused:
-        check_memory(plan, 3.999 * worker, workers=4)
+        check_memory(plan, machine(3.999 * worker, 4))
     message = str(refused.value)
     assert f"a cell of depth 4, width 2048 and batch 20 needs about {cell / 1e9:.1f} GB" in message
     assert f"each of 4 workers has {cell / 1e9:.1f} of the machine's {3.999 * worker / 1e9:.1f} GB" in message
     assert "start at most 3 (`snakemake --cores 3`, `winit plan --threads 3`" in message
-    check_memory(plan, 3.999 * worker, workers=3)
+    check_memory(plan, machine(3.999 * worker, 3))
 
 
 def test_a_cell_that_fits_into_no_worker_must_be_smaller():
     plan = make_training_plan(tiny())
-    with pytest.raises(WinitError, match=r"a run of depth 2, width 8 .* there are 0\.3 GB; take a smaller"):
-        check_memory(plan, WORKER_BYTES, workers=4)
+    with pytest.raises(
+        WinitError, match=r"a run of depth 2, width 8 .* the machine's memory is 0\.3 GB; take a smaller"
+    ):
+        check_memory(plan, machine(WORKER_BYTES, 4))
 
 
 def test_there_are_no_more_workers_than_cells():
     plan = make_plan(tiny()).slice(0, 2)
-    check_memory(plan, 3 * WORKER_BYTES, workers=1000)
-    check_memory(plan.slice(0, 0), 0.0, workers=4)
+    check_memory(plan, machine(3 * WORKER_BYTES, 1000))
+    check_memory(plan.slice(0, 0), machine(0.0, 4))
 
 
 def test_a_plan_that_does_not_fit_into_memory_is_refused_before_it_is_made():

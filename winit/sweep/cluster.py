@@ -1,16 +1,27 @@
 """Where the sweep computes: the only place that knows which kind of cluster it is."""
 
 import logging
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import dask
 import distributed
+from dask.utils import format_bytes
+from distributed.client import FutureCancelledError
+from distributed.comm.core import CommClosedError
+from rich.table import Table
 
 from winit.errors import WinitError
-from winit.sweep.config import ClusterSettings
-from winit.sweep.machine import THREAD_VARIABLES
+from winit.sweep.batch import JobKeeper, batch_cluster, job_script
+from winit.sweep.machine import THREAD_VARIABLES, available_cores, memory_limit
+from winit.sweep.servers import Scheduler, Worker
+from winit.sweep.settings import BATCH_SYSTEMS, ClusterSettings
+from winit.sweep.tasks import fitness
 
 # A layer's arrays are some megabytes: let the C library keep them for the next layer, instead of handing
 # them back to the system and having every page zeroed again. (glibc's names; others ignore them.)
@@ -20,80 +31,252 @@ _DASK_SETTINGS = {
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     # A task whose worker died is given back: the engine finds the cell whose fault it was.
     "distributed.scheduler.allowed-failures": 0,
-    # After so long without it, a worker counts as lost; see ``_keep``.
+    # After so long without it, a worker on this machine counts as lost.
     "distributed.deploy.lost-worker-timeout": "10s",
+}
+_SECONDS_BETWEEN_LOOKS = 2.0
+_SECONDS_TO_START_HERE = 120.0
+_DASHBOARD = "127.0.0.1:8787"
+
+
+class LostClusterError(WinitError):
+    """The scheduler is gone, or does not answer."""
+
+
+@contextmanager
+def open_cluster(
+    settings: ClusterSettings, workers: int | None = None, folder: Path = Path("results")
+) -> Iterator[distributed.Client]:
+    """A Dask client of a cluster with workers of one thread each; there is at least one when it is yielded.
+
+    ``workers`` is how many are of use, by default all that there may be. The logs of jobs, and certificates
+    while they are needed, are in ``folder``/cluster.
+
+    Raises WinitError where no worker comes or where they cannot do the work, and LostClusterError, in the
+    body too, where the scheduler goes away.
+    """
+    hang = {"distributed.scheduler.worker-ttl": f"{settings.hang_seconds:g}s"}
+    with (
+        dask.config.set(_DASK_SETTINGS | hang),
+        _KINDS[settings.kind](settings, workers, folder / "cluster") as opened,
+        _client(opened) as client,
+        _Keeper(client, opened.look) as keeper,
+    ):
+        try:
+            _wait_for_first(client, settings)
+            _check(client)
+            yield client
+        except (CommClosedError, FutureCancelledError) as error:
+            if keeper.error:
+                raise keeper.error from error
+            raise LostClusterError(
+                "the connection to the cluster is lost; what is finished is kept, the same command goes on"
+            ) from error
+
+
+def job_script_of(settings: ClusterSettings, folder: Path) -> str:
+    """What would be submitted. Raises WinitError where nothing would."""
+    if settings.kind not in BATCH_SYSTEMS:
+        raise WinitError(
+            f"kind {settings.kind} submits no jobs; take --cluster {', '.join(BATCH_SYSTEMS[:-1])} or"
+            f" {BATCH_SYSTEMS[-1]}"
+        )
+    return job_script(settings, folder / "cluster", WORKER_ENVIRONMENT)
+
+
+def table_of_workers(client: distributed.Client) -> Table:
+    """The workers that are there, a line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    for name in ("worker", "host", "memory", "versions"):
+        table.add_column(name)
+    found = client.run(fitness, on_error="ignore")
+    for address, worker in sorted(client.scheduler_info()["workers"].items()):
+        versions = found[address].versions if address in found else "does not answer"
+        memory = format_bytes(worker["memory_limit"]) if worker["memory_limit"] else "no limit"
+        table.add_row(str(worker["name"]), worker["host"], memory, versions)
+    return table
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A cluster: what a client connects to, and how it is kept as it should be."""
+
+    scheduler: distributed.SpecCluster | str
+    look: Callable[[], float] | None = None
+    """Mends what is broken; returns in how many seconds it is to be called again."""
+    security: distributed.Security | None = None
+
+
+@contextmanager
+def _local(settings: ClusterSettings, workers: int | None, folder: Path) -> Iterator[_Opened]:
+    """Processes on this machine that end with this one.
+
+    Everything listens on loopback alone and speaks TLS, with a certificate that lives in memory and ends
+    with the cluster.
+    """
+    del folder
+    count = workers or available_cores()
+    security = distributed.Security.temporary()
+    here = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
+    nanny = {
+        "cls": distributed.Nanny,
+        "options": here
+        | {
+            "nthreads": 1,
+            "memory_limit": int(memory_limit() / count),
+            "worker_class": Worker,
+            "silence_logs": logging.CRITICAL,  # what a task raises is recorded with its cell
+        },
+    }
+    scheduler = _scheduler(settings)
+    scheduler["options"] |= here
+    with distributed.SpecCluster(
+        workers=dict.fromkeys(range(count), nanny),
+        worker=nanny,
+        scheduler=scheduler,
+        security=security,
+        silence_logs=logging.CRITICAL,
+        name="winit",
+    ) as cluster:
+
+        def look() -> float:
+            # A nanny starts its worker again when that dies, but not when it dies while it starts.
+            cluster.scale(count)
+            return _SECONDS_BETWEEN_LOOKS
+
+        yield _Opened(cluster, look)
+
+
+@contextmanager
+def _batch(settings: ClusterSettings, workers: int | None, folder: Path) -> Iterator[_Opened]:
+    """A scheduler in this process, and its workers in jobs of a batch system."""
+    batch = settings.batch
+    jobs = min(batch.jobs, -(-workers // batch.workers)) if workers else batch.jobs
+    with batch_cluster(settings, folder, _scheduler(settings), WORKER_ENVIRONMENT) as cluster:
+        yield _Opened(cluster, JobKeeper(cluster, jobs, folder).look)
+
+
+@contextmanager
+def _address(settings: ClusterSettings, workers: int | None, folder: Path) -> Iterator[_Opened]:
+    """A cluster of the user's own; how many workers it has is their business."""
+    del workers, folder
+    if not settings.address:  # the settings are checked: for the type checker
+        raise LostClusterError("there is no address")
+    if settings.address.startswith("tcp://"):
+        yield _Opened(settings.address, security=distributed.Security())
+        return
+    tls = settings.tls
+    given = {"tls_ca_file": tls.ca, "tls_client_cert": tls.certificate, "tls_client_key": tls.key}
+    found = {name: str(Path(path).expanduser()) for name, path in given.items() if path}
+    try:
+        security = distributed.Security(require_encryption=True, **found)
+        context = security.get_connection_args("client")["ssl_context"]
+    except OSError as error:
+        raise WinitError(f"the certificates for {settings.address} cannot be used: {error}") from None
+    if context is None:
+        raise WinitError(
+            f"{settings.address} needs certificates; name the files in the config as cluster.tls: {{ca: …,"
+            " certificate: …, key: …}, or in Dask's own as distributed.comm.tls"
+        )
+    yield _Opened(settings.address, security=security)
+
+
+_KINDS: dict[str, Callable[[ClusterSettings, int | None, Path], AbstractContextManager[_Opened]]] = {
+    "local": _local,
+    **dict.fromkeys(BATCH_SYSTEMS, _batch),
+    "address": _address,
 }
 
 
-_SECONDS_BETWEEN_LOOKS = 2.0
+def _scheduler(settings: ClusterSettings) -> dict[str, Any]:
+    """Class and options of a scheduler of ours."""
+    if not settings.dashboard:
+        return {"cls": Scheduler, "options": {"port": 0}}
+    try:
+        import bokeh  # noqa: F401 - only to see whether it is there
+    except ImportError:
+        raise WinitError("the dashboard needs bokeh: pip install bokeh, or dashboard: false") from None
+    print(f"dashboard: http://{_DASHBOARD}/status", file=sys.stderr)  # noqa: T201
+    return {"cls": distributed.Scheduler, "options": {"port": 0, "dashboard_address": _DASHBOARD}}
 
 
 @contextmanager
-def open_cluster(settings: ClusterSettings, workers: int) -> Iterator[distributed.Client]:
-    """A Dask client of a cluster with ``workers`` workers of one thread each.
-
-    Raises WinitError where a worker's numerical libraries would use more than one thread.
-    """
-    with (
-        dask.config.set(_DASK_SETTINGS),
-        _KINDS[settings.kind](workers) as cluster,
-        distributed.Client(cluster, set_as_default=False, direct_to_workers=True) as client,
-        _keep(cluster, workers),
-    ):
-        client.wait_for_workers(workers, timeout=120)
-        threads = client.run(blas_threads)
-        if any(count > 1 for count in threads.values()):
-            raise WinitError(f"workers run BLAS with more than one thread: {threads}; unset what sets it so")
+def _client(opened: _Opened) -> Iterator[distributed.Client]:
+    # Results come straight from the workers, except where these may be on a network of their own.
+    direct = not isinstance(opened.scheduler, str)
+    try:
+        client = distributed.Client(
+            opened.scheduler, security=opened.security, set_as_default=False, direct_to_workers=direct
+        )
+    except OSError as error:
+        raise LostClusterError(
+            f"no scheduler answers at {opened.scheduler} ({error}); does it run, is it reached from here, and"
+            " are its certificates signed by the same authority as ours?"
+        ) from None
+    with client:
         yield client
 
 
-@contextmanager
-def _keep(cluster: distributed.SpecCluster, workers: int) -> Iterator[None]:
-    """Have ``workers`` workers, whatever becomes of them.
+class _Keeper:
+    """Calls ``look`` again and again while a cluster is open. What that raises closes the client."""
 
-    A nanny starts its worker again when that dies, but not when it dies while it starts, and a batch
-    system does not replace a job that ended. Asking for the same number again does.
-    """
-    stopped = threading.Event()
+    def __init__(self, client: distributed.Client, look: Callable[[], float] | None) -> None:
+        self.error: Exception | None = None
+        self._client = client
+        self._look = look
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def ask() -> None:
-        while not stopped.wait(_SECONDS_BETWEEN_LOOKS):
-            cluster.scale(workers)
+    def __enter__(self) -> Self:
+        if self._look is not None:
+            self._thread.start()
+        return self
 
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        if self._look is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while self._look is not None and not self._stopped.wait(pause):
+            try:
+                pause = self._look()
+            except Exception as error:  # noqa: BLE001 - it is raised where people see it
+                self.error = error
+                self._client.close(timeout=1)
+                return
+
+
+def _wait_for_first(client: distributed.Client, settings: ClusterSettings) -> None:
+    """Wait until a worker has done something, which may start workers too, where a cluster grows by need."""
+    seconds = settings.start_seconds or (_SECONDS_TO_START_HERE if settings.kind == "local" else None)
     try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
+        client.submit(fitness, pure=False).result(timeout=seconds)
+    except TimeoutError:
+        raise WinitError(f"no worker came within {seconds:g} s (cluster.start_seconds)") from None
+    except (ImportError, AttributeError) as error:
+        raise WinitError(
+            f"workers cannot run this winit ({error}); install the same version where they are"
+        ) from None
 
 
-def _local(workers: int) -> distributed.LocalCluster:
-    """Processes on this machine that end with this one.
-
-    Everything listens on loopback alone and speaks TLS, with a certificate that lives in memory
-    and ends with the cluster.
-    """
-    return distributed.LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        protocol="tls://",
-        security=distributed.Security.temporary(),
-        dashboard_address="127.0.0.1:0",
-        worker_dashboard_address="127.0.0.1:0",
-        silence_logs=logging.CRITICAL,  # what a task raises is recorded with its cell
-    )
-
-
-_KINDS = {"local": _local}
-
-
-def blas_threads() -> int:
-    """The most threads that a numerical library of this process would use."""
-    from threadpoolctl import threadpool_info
-
-    import winit.network.kernel  # noqa: F401 - loads the libraries that are asked
-
-    return max((library["num_threads"] for library in threadpool_info()), default=1)
+def _check(client: distributed.Client) -> None:
+    """Raise WinitError where a worker would compute other numbers, or more than one thing at a time."""
+    here = fitness()
+    for address, there in client.run(fitness, on_error="ignore").items():
+        if there.versions != here.versions:
+            raise WinitError(
+                f"the worker {address} has {there.versions}, here is {here.versions}: numbers would hang on"
+                " who computes them; install the same versions"
+            )
+        if there.threads > 1:
+            raise WinitError(
+                f"the worker {address} runs {there.threads} tasks at a time; start it with --nthreads 1 and"
+                " --nworkers as many as it has cores"
+            )
+        if there.blas_threads > 1:
+            raise WinitError(
+                f"the worker {address} runs BLAS with {there.blas_threads} threads; set"
+                f" {', '.join(f'{name}=1' for name in THREAD_VARIABLES)} where it is started"
+            )

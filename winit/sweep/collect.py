@@ -6,8 +6,9 @@ Of cells layers/*.parquet and cells.parquet; of training runs training.parquet a
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import numpy as np
@@ -20,6 +21,7 @@ from winit.errors import WinitError
 from winit.sweep.files import parquet_options
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
+from winit.sweep.locks import exclusive
 from winit.sweep.schema import CELLS, LAYERS, RUN_SORT_KEYS, SORT_KEYS, TRAINING, TRAINING_RUNS
 from winit.sweep.sorting import PLACE, Source, in_order, regrouped
 from winit.sweep.status import missing
@@ -39,6 +41,7 @@ _CELLS_OF_GROUP = 8 * 1024  # of eight layers and more; of shallower ones the fi
 _FILE_BYTES = 200_000_000
 # Of the memory that DuckDB may take for the verdicts; beyond it, it works on the disk.
 _MEMORY = "256MB"
+_SCRATCH = ".collect-"
 
 
 class IncompleteError(WinitError):
@@ -51,7 +54,7 @@ def collect(results: Results, thresholds: Thresholds) -> None:
     Every planned cell is there exactly once, failed ones in ``cells`` alone. Raises IncompleteError where
     one is missing; then what was there stays, and the shards count as unfinished.
     """
-    with _Collection(results, results.folder, SORT_KEYS) as collection:
+    with _Collection(results, SORT_KEYS) as collection:
         layers = collection.scratch / "layers"
         layers.mkdir()
         write_layers(collection.rows(LAYERS, ("layer",)), layers)
@@ -65,7 +68,7 @@ def collect(results: Results, thresholds: Thresholds) -> None:
 
 def collect_training(results: Results, thresholds: Thresholds) -> None:
     """Write ``training.parquet`` and ``training_runs.parquet``; all else as ``collect``."""
-    with _Collection(results.training_sweep, results.folder, RUN_SORT_KEYS) as collection:
+    with _Collection(results.training_sweep, RUN_SORT_KEYS) as collection:
         training = collection.scratch / "training.parquet"
         _write_file(collection.rows(TRAINING, ("step", "layer")), TRAINING, training)
         collection.view("training", [training])
@@ -81,7 +84,18 @@ def collect_training(results: Results, thresholds: Thresholds) -> None:
 class _Collection:
     """The plan of a sweep in the order of the tables, the index of its store, and a folder to write to."""
 
-    def __init__(self, sweep: Results, folder: Path, order: Sequence[str]) -> None:
+    def __init__(self, sweep: Results, order: Sequence[str]) -> None:
+        self._exits = ExitStack()
+        try:
+            self._open(sweep, order)
+        except BaseException:
+            self._exits.close()
+            raise
+
+    def _open(self, sweep: Results, order: Sequence[str]) -> None:
+        self._exits.enter_context(exclusive(sweep.lock("collect"), "collects the same results"))
+        for forgotten in sweep.folder.glob(f"{_SCRATCH}*"):  # of one that was killed: nobody else is at it
+            shutil.rmtree(forgotten)
         plan, self._store = sweep.read_plan(), Store(sweep.parts)
         index = _verified(self._store)
         todo = missing(plan, index)
@@ -96,11 +110,10 @@ class _Collection:
         # Parts of other cells, perhaps of other versions, are not read.
         place = pc.index_in(index["cell_id"], self._plan["cell_id"].combine_chunks())
         self._index = index.append_column(PLACE, place).filter(pc.is_valid(place))
-        self._folder = tempfile.TemporaryDirectory(prefix=".collect-", dir=folder)
-        self.scratch = Path(self._folder.name)
-        self._database = duckdb.connect(
-            config={"temp_directory": str(self.scratch / "spill"), "memory_limit": _MEMORY}
-        )
+        folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=sweep.folder)
+        self.scratch = Path(self._exits.enter_context(folder))
+        spill: dict[str, Any] = {"temp_directory": str(self.scratch / "spill"), "memory_limit": _MEMORY}
+        self._database = self._exits.enter_context(duckdb.connect(config=spill))
         self._database.register("plan", self._plan)
         self._database.register("store_index", self._index)
 
@@ -108,8 +121,7 @@ class _Collection:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
-        self._folder.cleanup()
+        self._exits.close()
 
     def rows(self, schema: pa.Schema, within: Sequence[str]) -> Iterator[pa.Table]:
         """Rows of the planned cells as row groups: sorted, each cell from the one part that counts.

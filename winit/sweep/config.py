@@ -15,7 +15,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -35,6 +34,7 @@ from winit.sweep.fields import (
     Count,
     Depth,
     DepthOrNone,
+    Model,
     NonNegative,
     Positive,
     Seconds,
@@ -42,12 +42,9 @@ from winit.sweep.fields import (
     SeedCount,
 )
 from winit.sweep.problems import ConfigError, Location, Problem, problem_of
+from winit.sweep.settings import BatchSettings, ClusterSettings, TlsSettings, chosen
 from winit.sweep.sources import sources_of, with_source
 from winit.sweep.verdicts import Thresholds
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 def _listed(value: Any) -> Any:
@@ -101,14 +98,14 @@ InputLabel = Annotated[str, AfterValidator(lambda label: input_of(label).label)]
 Width = Annotated[str, BeforeValidator(_width)]
 
 
-class SeedRange(_Model):
+class SeedRange(Model):
     """Consecutive seeds."""
 
     first: Seed = 0
     count: SeedCount
 
 
-class ProbeSettings(_Model):
+class ProbeSettings(Model):
     """What every cell does, unless a grid overrides it."""
 
     batch: Count = Field(Probe.batch, description="examples pushed through")
@@ -136,7 +133,7 @@ class ProbeSettings(_Model):
         return Probe(**self.model_dump())
 
 
-class TaskSettings(_Model):
+class TaskSettings(Model):
     """What every training run does, unless a grid overrides it."""
 
     data: DatasetLabel = Field(Task.data, description="what is trained on")
@@ -151,7 +148,7 @@ class TaskSettings(_Model):
         return Task(**self.model_dump())
 
 
-class _Networks(_Model):
+class _Networks(Model):
     """A product of axes. Each is a list, or a single value."""
 
     initializer: Annotated[list[InitializerLabel], BeforeValidator(_listed), Field(min_length=1)]
@@ -205,7 +202,7 @@ class TrainingGrid(_Networks):
     task: TaskSettings = Field(TaskSettings(), description="task settings of this grid alone")
 
 
-class TrainingSettings(_Model):
+class TrainingSettings(Model):
     """The second sweep: networks that are trained. Without grids there is none."""
 
     grids: list[TrainingGrid] = Field([], description="the runs are the union of these products")
@@ -222,7 +219,7 @@ class TrainingSettings(_Model):
         return _inherited(data, "task", TaskSettings)
 
 
-def _inherited(data: Any, key: str, settings: type[_Model]) -> Any:
+def _inherited(data: Any, key: str, settings: type[Model]) -> Any:
     """Every grid's settings are the common ones under ``key``, where it does not say otherwise."""
     common = data.get(key) if isinstance(data, dict) else None
     if not isinstance(common, dict) or not isinstance(data.get("grids"), list):
@@ -240,13 +237,7 @@ def _inherited(data: Any, key: str, settings: type[_Model]) -> Any:
     return data | {"grids": grids}
 
 
-class ClusterSettings(_Model):
-    """Where the sweep computes."""
-
-    kind: Literal["local"] = "local"
-
-
-class SweepSettings(_Model):
+class SweepSettings(Model):
     """How the work is cut. None of it changes a number."""
 
     block_seconds: Seconds = Field(1.0, description="about how long one task computes")
@@ -254,7 +245,7 @@ class SweepSettings(_Model):
     max_cells: CellCount = Field(1_000_000, description="a larger grid is refused, since it may be a slip")
 
 
-class Config(_Model):
+class Config(Model):
     """The whole config, checked, labels canonical, every default filled in."""
 
     results: Annotated[str, BeforeValidator(_folder)] = Field(
@@ -334,6 +325,20 @@ class Config(_Model):
             raise ConfigError(str(path), [Problem("", f"is not YAML: {error}")]) from None
         return cls.checked(data, str(path), any_size=any_size)
 
+    def on(self, choice: str) -> "Config":
+        """The same on another kind of cluster, or on that at another address. Raises ConfigError."""
+        cluster = self.checked_cluster(chosen(self.cluster, choice), f"--cluster {choice}")
+        return self.model_copy(update={"cluster": cluster})
+
+    @classmethod
+    def checked_cluster(cls, data: Any, source: str) -> ClusterSettings:
+        """The section ``cluster`` alone, checked. Raises ConfigError with everything that is wrong."""
+        try:
+            return ClusterSettings.model_validate(data)
+        except ValidationError as error:
+            known = lambda way: _known_keys(("cluster", *way))  # noqa: E731 - a word for what follows
+            raise ConfigError(source, [problem_of(details, known) for details in error.errors()]) from None
+
     def to_yaml(self) -> str:
         """The canonical text: the same for every spelling of one config."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -363,6 +368,8 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("training",): TrainingSettings,
     ("thresholds",): Thresholds,
     ("sweep",): SweepSettings,
+    ("batch",): BatchSettings,
+    ("tls",): TlsSettings,
     ("cluster",): ClusterSettings,
     (): Config,
 }

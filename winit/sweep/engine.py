@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
+import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeAlias
@@ -27,8 +29,11 @@ _FETCHED_AT_ONCE = 16
 PART_BYTES = 64 * 2**20
 # Of the time within which results are to be on the disk: the rest is for writing them.
 _GATHERING = 0.8
-# A worker may be killed for reasons of its own; a cell during which it happens so often is the reason.
-_ATTEMPTS_ALONE = 3
+# Workers die for reasons of their own. A cell that so many died of is tried again with the whole cluster to
+# itself, and if then so many more die, it is the reason.
+_DEATHS_AMONG_OTHERS, _DEATHS_ALONE = 2, 3
+# Workers come and go; so often they are counted.
+_SECONDS_BETWEEN_COUNTS = 2.0
 
 Pending: TypeAlias = "distributed.Future[Part]"
 
@@ -82,7 +87,7 @@ def sweep(
 def _results(todo: pa.Table, client: distributed.Client) -> Iterator[Part]:
     """The results of every block, as they finish, with a bounded number in flight."""
     waiting = blocks(todo)
-    workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
+    workers = _Workers(client)
     cells_of_task: dict[Pending, list[AnyCell]] = {}
 
     def submit(some: Iterable[list[AnyCell]]) -> list[Pending]:
@@ -93,28 +98,28 @@ def _results(todo: pa.Table, client: distributed.Client) -> Iterator[Part]:
             futures.append(future)
         return futures
 
-    suspects: list[AnyCell] = []
+    suspects = _Suspects()
     running = distributed.as_completed(
-        submit(itertools.islice(waiting, _IN_FLIGHT_PER_WORKER * workers)), loop=client.loop
+        submit(itertools.islice(waiting, _IN_FLIGHT_PER_WORKER * workers.count())), loop=client.loop
     )
     for finished in _batches(running):
         # First the workers have new work, then what they have done is fetched.
-        running.update(submit(itertools.islice(waiting, len(finished))))
+        in_flight = len(cells_of_task) - len(finished)
+        wanted = max(_IN_FLIGHT_PER_WORKER * workers.count() - in_flight, 0)
+        running.update(submit(itertools.islice(waiting, wanted)))
         for future, outcome in zip(finished, client.sync(_outcomes, finished), strict=True):
             cells = cells_of_task.pop(future)
             if isinstance(outcome, FutureCancelledError):
-                raise WinitError("the cluster is gone; what is finished is kept")
+                raise outcome
             if isinstance(outcome, Part):
-                yield outcome
-            elif len(cells) > 1:
-                running.update(submit([cell] for cell in cells))
-            elif isinstance(outcome, KilledWorker):
-                suspects += cells
+                yield _alike(outcome, cells[0])
+            elif len(cells) > 1 or isinstance(outcome, KilledWorker):
+                running.update(submit(suspects.tried_again(cells, outcome)))
             else:
                 yield _failure(cells[0], outcome)
     # A worker takes down all that it holds, the cell that waited behind the deadly one too: so each
     # suspect is tried again with the whole cluster to itself.
-    for cell in suspects:
+    for cell in suspects.cells:
         yield _alone(cell, client)
 
 
@@ -137,13 +142,77 @@ async def _outcomes(finished: Iterable[Pending]) -> list[Part | Exception]:
     return await asyncio.gather(*map(outcome, finished))
 
 
+class _Suspects:
+    """Cells that workers died of, it seems."""
+
+    def __init__(self) -> None:
+        self.cells: list[AnyCell] = []
+        self._deaths: Counter[str] = Counter()
+
+    def tried_again(self, cells: list[AnyCell], outcome: Exception) -> Iterator[list[AnyCell]]:
+        """What to submit after the task of ``cells`` came to ``outcome``: each alone, and not for ever."""
+        if len(cells) > 1:
+            yield from ([cell] for cell in cells)
+            return
+        (cell,) = cells
+        self._deaths[cell.id] += _deaths(outcome)
+        if self._deaths[cell.id] < _DEATHS_AMONG_OTHERS:
+            yield cells
+        else:
+            self.cells.append(cell)
+
+
 def _alone(cell: AnyCell, client: distributed.Client) -> Part:
-    for _ in range(_ATTEMPTS_ALONE):
-        try:
-            return client.submit(compute, [cell], pure=False).result()
-        except KilledWorker as error:
-            last = error
-    return _failure(cell, last)
+    deaths = 0
+    while True:
+        (outcome,) = client.sync(_outcomes, [client.submit(compute, [cell], pure=False)])
+        if isinstance(outcome, FutureCancelledError):
+            raise outcome
+        if isinstance(outcome, Part):
+            return _alike(outcome, cell)
+        deaths += _deaths(outcome)
+        if deaths >= _DEATHS_ALONE or not isinstance(outcome, KilledWorker):
+            return _failure(cell, outcome)
+
+
+def _deaths(error: Exception) -> int:
+    """Of workers, before the scheduler gave a task back."""
+    return int(error.allowed_failures) + 1 if isinstance(error, KilledWorker) else 0
+
+
+def _alike(part: Part, cell: AnyCell) -> Part:
+    """``part``, from a worker that computes as this process would. Raises WinitError otherwise.
+
+    Workers were looked at when they were there at the start; others may come later.
+    """
+    there, here = (part.version, part.packages), (KINDS[type(cell)].version, packages())
+    if there != here:
+        raise WinitError(
+            f"a worker has version {' of '.join(there)}, here is {' of '.join(here)}: numbers would hang on"
+            " who computes them; install the same versions"
+        )
+    return part
+
+
+class _Workers:
+    """How many workers there are, asked for now and then."""
+
+    def __init__(self, client: distributed.Client) -> None:
+        self._client = client
+        self._count = 1
+        self._counted = -math.inf
+
+    def count(self) -> int:
+        """At least one: the first task may be what starts them."""
+        if time.monotonic() - self._counted > _SECONDS_BETWEEN_COUNTS:
+            self._count = max(number_of_workers(self._client), 1)
+            self._counted = time.monotonic()
+        return self._count
+
+
+def number_of_workers(client: distributed.Client) -> int:
+    """How many there are now."""
+    return int(client.scheduler_info(n_workers=0)["n_workers"])
 
 
 def _failure(cell: AnyCell, error: BaseException) -> Part:

@@ -1,8 +1,14 @@
-"""Types of config fields: numbers that are numbers, within what a machine can hold."""
+"""What the config's models are made of: numbers that are numbers, within what a machine can hold."""
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Model(BaseModel):
+    """A section of the config: no key but its own, and nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 def _number(value: Any) -> Any:

@@ -1,15 +1,17 @@
 """Files that are there whole or not at all."""
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 TEMPORARY = ".tmp"
+_SECONDS_UNTIL_FORGOTTEN = 3600.0
 
 
 @contextmanager
@@ -27,6 +29,14 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
     _flush(path.parent)
+
+
+def remove_forgotten(folder: Path) -> None:
+    """Remove what writers that were killed left in ``folder``; what is young may still be written to."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        with suppress(FileNotFoundError):  # a writer was through with it
+            if time.time() - path.stat().st_mtime > _SECONDS_UNTIL_FORGOTTEN:
+                path.unlink()
 
 
 def _flush(path: Path) -> None:

@@ -84,6 +84,10 @@ class Results:
         """What the sweep of one shard came to; its only declared output."""
         return self.folder / "shards" / f"{number}-of-{of}.json"
 
+    def lock(self, name: str) -> Path:
+        """What a process holds while it does what only one may do at a time."""
+        return self.folder / ".locks" / name
+
     def forget_shards(self) -> None:
         """Make a new run sweep every shard again; it computes what the store lacks."""
         for manifest in (self.folder / "shards").glob("*.json"):

@@ -30,6 +30,7 @@ from winit.sweep.costs import (
 from winit.sweep.grid import Floats, Grid, cut
 from winit.sweep.machine import USABLE, WORKER_BYTES
 from winit.sweep.schema import PLAN, TRAINING_PLAN
+from winit.sweep.settings import Room
 
 _SHARDS = b"shards"
 _SOURCES = b"sources"
@@ -93,13 +94,13 @@ def check_size(config: Config, memory: float) -> None:
         )
 
 
-def check_memory(plan: pa.Table, memory: float, workers: int = 1) -> None:
-    """Raise WinitError where a cell or run does not fit into one of ``workers`` that share ``memory`` bytes.
+def check_memory(plan: pa.Table, room: Room) -> None:
+    """Raise WinitError where a cell or run does not fit into a worker.
 
     The message has the numbers, and with how many workers it would fit, if with any.
     """
-    need = largest_memory(plan)
-    workers = min(workers, plan.num_rows)  # the sweep starts no more
+    need, memory = largest_memory(plan), room.memory
+    workers = min(room.workers, plan.num_rows)  # the sweep starts no more
     if not workers or need <= _room(memory, workers):
         return
     row = plan.slice(pc.index(plan["memory"], need).as_py(), 1).to_pylist()[0]
@@ -107,12 +108,13 @@ def check_memory(plan: pa.Table, memory: float, workers: int = 1) -> None:
     said = f"{what} {row['batch']} needs about {need / 1e9:,.1f} GB of memory, and "
     fitting = int(USABLE * memory / (need + WORKER_BYTES))
     if not fitting:
-        raise WinitError(f"{said}there are {memory / 1e9:,.1f} GB; take a smaller width, depth or batch")
+        raise WinitError(
+            f"{said}{room.whose} memory is {memory / 1e9:,.1f} GB; take a smaller width, depth or batch"
+        )
     raise WinitError(
-        f"{said}each of {workers} workers has {_room(memory, workers) / 1e9:,.1f} of the machine's"
-        f" {memory / 1e9:,.1f} GB for its cells; start at most {fitting} (`snakemake --cores {fitting}`,"
-        f" `winit plan --threads {fitting}` and the same for `winit sweep`), or take a smaller width,"
-        " depth or batch"
+        f"{said}each of {workers} workers has {_room(memory, workers) / 1e9:,.1f} of {room.whose}"
+        f" {memory / 1e9:,.1f} GB for its cells; {room.mend.format(fitting)}, or take a smaller width, depth"
+        " or batch"
     )
 
 

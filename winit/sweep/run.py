@@ -1,28 +1,32 @@
 """A shard from its plan to its manifest."""
 
 import json
-import signal
 from dataclasses import asdict
 
+import distributed
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from winit.errors import WinitError
 from winit.sweep.cluster import open_cluster
 from winit.sweep.config import Config
-from winit.sweep.engine import Outcome, sweep
-from winit.sweep.files import replacing
+from winit.sweep.engine import Outcome, number_of_workers, sweep
+from winit.sweep.files import remove_forgotten, replacing
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
-from winit.sweep.plan import shards_of
+from winit.sweep.locks import exclusive
+from winit.sweep.plan import check_memory, shards_of
 from winit.sweep.progress import Progress
+from winit.sweep.settings import Room
 from winit.sweep.status import unfinished
 from winit.sweep.store import Store
 
 
-def sweep_shard(config: Config, results: Results, number: int, count: int, workers: int) -> Outcome:
+def sweep_shard(config: Config, results: Results, number: int, count: int, threads: int) -> Outcome:
     """Compute the missing cells of shard ``number`` of ``count``, and write its manifest.
 
-    ``results`` is the folder of a sweep: that of the results, or of the training sweep in it.
+    ``results`` is the folder of a sweep: that of the results, or of the training sweep in it. ``threads`` is
+    how many workers a cluster on this machine has. While another process sweeps the same shard, waits.
 
     Opens a cluster only if something is missing. Failed cells are in the outcome and in the manifest.
     Raises WinitError where the plan is of another number of shards.
@@ -35,26 +39,30 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, worke
         )
     cells = plan.filter(pc.equal(plan["shard"], number))
     kind, store = kind_of(plan), Store(results.parts)
-    todo = unfinished(cells, store.index())
-    outcome = Outcome(cells.num_rows, cells.num_rows - todo.num_rows)
-    if todo.num_rows:
-        # A batch system ends a job with SIGTERM: leave by the same way as on Ctrl-C, parts written.
-        signal.signal(signal.SIGTERM, _terminated)
-        with (
-            open_cluster(config.cluster, min(workers, todo.num_rows)) as client,
-            Progress(todo.num_rows, work=kind.work, unit=kind.unit) as progress,
-        ):
-            sweep(todo, client, store, config.sweep.part_seconds, outcome, progress)
-    with replacing(results.shard(number, count)) as manifest:
-        manifest.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+    with exclusive(results.lock(f"shard-{number}-of-{count}"), "sweeps this shard"):
+        for folder in (results.folder, results.parts):
+            remove_forgotten(folder)
+        todo = unfinished(cells, store.index())
+        outcome = Outcome(cells.num_rows, cells.num_rows - todo.num_rows)
+        if todo.num_rows:
+            workers = min(config.cluster.workers(threads) or todo.num_rows, todo.num_rows)
+            with (
+                Progress(
+                    todo.num_rows, work=kind.work, unit=kind.unit, note="waiting for workers"
+                ) as progress,
+                open_cluster(config.cluster, workers, results.folder) as client,
+                progress.counting(lambda: number_of_workers(client)),
+            ):
+                _check_memory(todo, client)
+                sweep(todo, client, store, config.sweep.part_seconds, outcome, progress)
+        with replacing(results.shard(number, count)) as manifest:
+            manifest.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
     return outcome
 
 
-class TerminatedError(WinitError):
-    """SIGTERM came."""
-
-    exit_code = 128 + signal.SIGTERM
-
-
-def _terminated(*_: object) -> None:
-    raise TerminatedError("terminated; what is finished is kept, the same command goes on")
+def _check_memory(todo: pa.Table, client: distributed.Client) -> None:
+    """The plan looked at what it knew; here the workers are seen."""
+    workers = client.scheduler_info()["workers"].values()
+    limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
+    if limits:
+        check_memory(todo, Room(min(limits), 1, "a worker's"))

@@ -1,8 +1,9 @@
-"""What runs on a worker: a block of cells in, their rows and records out."""
+"""What runs on a worker: a block of cells in, their rows and records out; and whether it is fit for that."""
 
 import importlib.metadata
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -37,6 +38,36 @@ def _one_by_one(kind: Kind, cells: Sequence[AnyCell]) -> tuple[list[Any], list[R
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as above; it is recorded, and reported at the end
             failed.append(Record(cell.id, 0.0, described(error)))
     return computed, failed
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """What decides whether a worker computes the same numbers as others, and one thing at a time."""
+
+    versions: str
+    threads: int
+    """tasks at a time"""
+    blas_threads: int
+    """the most that a numerical library would use"""
+
+
+def fitness() -> Fitness:
+    """Of this process, a worker or not."""
+    import distributed
+
+    try:
+        threads = distributed.get_worker().state.nthreads
+    except ValueError:  # not a worker
+        threads = 1
+    versions = ", ".join([*(f"{kind.work} {kind.version}" for kind in KINDS.values()), packages()])
+    return Fitness(versions, threads, blas_threads())
+
+
+def blas_threads() -> int:
+    """The most threads that a numerical library of this process would use."""
+    from threadpoolctl import threadpool_info
+
+    return max((library["num_threads"] for library in threadpool_info()), default=1)
 
 
 @cache

@@ -1,10 +1,15 @@
 # The config that counts is Snakemake's merged one. It is checked here, before any rule runs.
 import json
+import os
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 from winit.network.cells import KERNEL_VERSION
 from winit.network.training import TRAINING_VERSION
 from winit.sweep.config import Config
+from winit.sweep.layout import Results
+from winit.sweep.locks import HeldError, exclusive
 from winit.sweep.problems import ConfigError
 
 try:
@@ -16,3 +21,24 @@ except ConfigError as error:
 RESULTS = SETTINGS.results
 # Editing a function of the user's own changes the plan as the config does.
 SOURCES = {source.name: source.digest for source in SETTINGS.sources}
+
+# A step ends with the Snakemake that started it, even where that is killed and can say nothing.
+os.environ["WINIT_PARENT"] = str(os.getpid())
+
+# The default profile turns Snakemake's own lock off, since it stays behind when Snakemake is killed. This one
+# ends with its process. Jobs on other machines, which are Snakemakes too, work under that of the main one.
+ONE_RUN = ExitStack()
+
+
+onstart:
+    if workflow.is_main_process:
+        try:
+            lock = Results(Path(RESULTS)).lock("run")
+            ONE_RUN.enter_context(exclusive(lock, f"fills {RESULTS}", wait=False))
+        except HeldError as error:
+            print(
+                f"winit: {error}, is at work; wait for it, end it, or take another folder"
+                " (--config results=…)",
+                file=sys.stderr,
+            )
+            sys.exit(1)

@@ -9,6 +9,13 @@ localrules:
     canonical_config,
 
 
+def cores(wildcards):
+    """All there are on this machine: Snakemake scales it down. As a job of a batch system (``--executor
+    slurm``) what jobs have by the config; a profile's ``set-threads`` comes before it.
+    """
+    return 1_000_000 if workflow.local_exec else SETTINGS.cluster.batch.workers
+
+
 rule canonical_config:
     """The checked config, every default filled in, that all further steps read."""
     output:
@@ -25,7 +32,7 @@ rule plan:
     output:
         cells=f"{RESULTS}/plan.parquet",
         runs=f"{RESULTS}/training/plan.parquet",
-    threads: 1_000_000  # as the sweep: for so many it says how long, and whether their memory will do
+    threads: cores  # as the sweep: for so many it says how long, and whether their memory will do
     params:
         shards=len(gather.shards("{scatteritem}")),
         kernel=(KERNEL_VERSION, TRAINING_VERSION),
@@ -42,7 +49,7 @@ rule sweep:
         plan=f"{RESULTS}/plan.parquet",
     output:
         f"{RESULTS}/shards/{{scatteritem}}.json",
-    threads: 1_000_000  # scaled down to all cores there are
+    threads: cores
     shell:
         "winit sweep --config {input.config:q} --shard {wildcards.scatteritem} --threads {threads}"
 
@@ -56,7 +63,7 @@ rule train:
         f"{RESULTS}/training/shards/1-of-1.json",
         training=f"{RESULTS}/training.parquet",
         runs=f"{RESULTS}/training_runs.parquet",
-    threads: 1_000_000
+    threads: cores
     shell:
         "winit train --config {input.config:q} --threads {threads}"
 

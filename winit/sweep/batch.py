@@ -1,0 +1,247 @@
+"""Jobs of a batch system as workers: what is submitted, and that there are as many as are asked for."""
+
+import importlib
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import distributed
+from distributed.core import Status
+
+from winit.errors import WinitError
+from winit.sweep.certificates import certificate_files, in_files
+from winit.sweep.settings import BATCH_SYSTEMS, BatchSettings, ClusterSettings, seconds_of
+
+# A job whose workers cannot find the sweep ends after so many seconds.
+_DEATH_TIMEOUT = 60
+# A nanny starts its worker again within this; a job whose workers are all away for longer is lost.
+_SECONDS_UNTIL_LOST = 30.0
+# Batch systems do not like to be asked often: less and less while nothing changes.
+_SECONDS_BETWEEN_LOOKS, _LONGEST_BETWEEN_LOOKS = 1.0, 30.0
+# So many times in a row jobs may end before a worker came, and none came meanwhile.
+_VAIN_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class System:
+    """A batch system as dask_jobqueue knows it."""
+
+    module: str
+    job: str
+    arguments: Callable[[BatchSettings], dict[str, Any]]
+    """What is called differently from one system to the other."""
+    state: str | None = None
+    """A command that fails or prints nothing for a job that is over, to which the id is added. Without one,
+    a job that ends before its workers came counts as one that waits."""
+
+
+def _slurm(batch: BatchSettings) -> dict[str, Any]:
+    return {"queue": batch.partition, "account": batch.account, "walltime": batch.walltime}
+
+
+def _sge(batch: BatchSettings) -> dict[str, Any]:
+    return {"queue": batch.partition, "project": batch.account, "walltime": batch.walltime}
+
+
+def _lsf(batch: BatchSettings) -> dict[str, Any]:
+    minutes = -(-seconds_of(batch.walltime) // 60)
+    return _sge(batch) | {"walltime": f"{minutes // 60:02d}:{minutes % 60:02d}"}
+
+
+def _htcondor(batch: BatchSettings) -> dict[str, Any]:
+    # There is no walltime: a job that runs for longer is removed by a rule.
+    over = f"(JobStatus == 2) && (time() - EnteredCurrentStatus > {seconds_of(batch.walltime)})"
+    described = {"periodic_remove": over}
+    if batch.account:
+        described["accounting_group"] = batch.account
+    for name, _, value in (line.partition("=") for line in batch.directives):
+        described[name.strip()] = value.strip()
+    return {"disk": "1 GB", "job_extra_directives": described}
+
+
+_SYSTEMS = {
+    "slurm": System("slurm", "SLURMJob", _slurm, "squeue --noheader --format %T --jobs"),
+    "pbs": System("pbs", "PBSJob", _slurm),
+    "sge": System("sge", "SGEJob", _sge),
+    "lsf": System("lsf", "LSFJob", _lsf),
+    "htcondor": System("htcondor", "HTCondorJob", _htcondor),
+}
+
+
+def job_script(settings: ClusterSettings, folder: Path, environment: Mapping[str, str]) -> str:
+    """The job that would be submitted. ``folder`` is where its logs and certificates would be."""
+    job_class = _job_class(_SYSTEMS[settings.kind])
+    security = in_files(folder.resolve() / "tls-…")
+    options = _job_options(settings, security, folder, environment)
+    return str(job_class("tls://…:…", name="winit-0", **options).job_script())
+
+
+@contextmanager
+def batch_cluster(
+    settings: ClusterSettings, folder: Path, scheduler: Mapping[str, Any], environment: Mapping[str, str]
+) -> Iterator[distributed.SpecCluster]:
+    """A scheduler here and its workers in jobs; none is submitted before ``JobKeeper`` looks.
+
+    ``scheduler`` is the class and the options of the scheduler, ``environment`` what workers find in theirs.
+    """
+    from dask_jobqueue.core import JobQueueCluster
+
+    with (
+        certificate_files(folder) as security,
+        JobQueueCluster(
+            job_cls=_job_class(_SYSTEMS[settings.kind]),
+            name="winit",
+            scheduler_cls=scheduler["cls"],
+            scheduler_options=scheduler["options"],
+            silence_logs="critical",
+            **_job_options(settings, security, folder, environment),
+        ) as cluster,
+    ):
+        yield cluster
+
+
+def _job_options(
+    settings: ClusterSettings, security: distributed.Security, folder: Path, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    batch = settings.batch
+    lifetime, stagger = batch.lifetime
+    exported = dict(environment) | {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}
+    logs = str(folder.resolve())
+    if len(logs.split()) > 1:
+        raise WinitError(
+            f"batch systems do not take a path with spaces, as {logs} is; take another results folder"
+        )
+    return {
+        "job_name": "winit",
+        "protocol": "tls://",
+        "security": security,
+        "interface": batch.interface,
+        "python": shlex.quote(sys.executable),
+        "cores": batch.workers,
+        "processes": batch.workers,
+        "memory": f"{int(batch.memory)} B",
+        "local_directory": batch.scratch,
+        "log_directory": logs,
+        "death_timeout": _DEATH_TIMEOUT,
+        "worker_extra_args": [
+            *("--worker-class", "winit.sweep.servers.Worker"),
+            *("--lifetime", f"{lifetime}s", "--lifetime-stagger", f"{stagger}s"),
+        ],
+        "job_script_prologue": [f"export {name}={value}" for name, value in exported.items()]
+        + batch.prologue,
+        "job_extra_directives": batch.directives,
+    } | _SYSTEMS[settings.kind].arguments(batch)
+
+
+def _job_class(system: System) -> Any:
+    """The job of dask_jobqueue, which keeps what went wrong when it was submitted.
+
+    Raised there, nobody would see it.
+    """
+    base = getattr(importlib.import_module(f"dask_jobqueue.{system.module}"), system.job)
+
+    class Job(base):  # type: ignore[misc, valid-type]
+        refused: str | None = None
+
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except (OSError, RuntimeError, ValueError) as error:
+                self.refused = _in_a_line(error)
+                self.status = Status.running
+
+        async def close(self) -> None:
+            await super().close()
+            self.status = Status.closed
+
+        async def is_over(self) -> bool:
+            """Whether the batch system is through with it."""
+            if self.refused is not None:
+                return True
+            if system.state is None:
+                return False
+            try:
+                return not (await self._call([*shlex.split(system.state), self.job_id])).strip()
+            except RuntimeError:  # no such job
+                return True
+
+    return Job
+
+
+def _in_a_line(error: Exception) -> str:
+    """What a command of the batch system complained about."""
+    _, _, complaint = str(error).partition("stderr:\n")
+    return " ".join((complaint or str(error)).split())
+
+
+class JobKeeper:
+    """Keeps ``count`` jobs in the queue or at work, whatever becomes of them.
+
+    Jobs end at their walltime, with their node, or by somebody's hand, and no batch system replaces them.
+    """
+
+    def __init__(self, cluster: distributed.SpecCluster, count: int, logs: Path) -> None:
+        self._cluster = cluster
+        self._count = count
+        self._logs = logs
+        self._missing_since: dict[str, float] = {}
+        self._connected: set[str] = set()
+        self._vain_rounds = 0
+        self._pause = _SECONDS_BETWEEN_LOOKS
+
+    def look(self) -> float:
+        """Replace the jobs that are lost. Returns in how many seconds to look again.
+
+        Raises WinitError where jobs end again and again before a worker comes.
+        """
+        before = set(self._connected)
+        vain = self._cluster.sync(self._forget_lost)
+        if self._connected:
+            self._vain_rounds = 0
+        elif vain:
+            self._vain_rounds += 1
+            if self._vain_rounds >= _VAIN_ROUNDS:
+                raise WinitError(f"no worker came of {self._vain_rounds} rounds of jobs: {vain[-1]}")
+        self._cluster.scale(jobs=self._count)  # type: ignore[call-arg] # of JobQueueCluster
+        calm = before == self._connected and not vain
+        grown = self._pause * (1.5 if calm else 2.0 if vain else 0.0)
+        self._pause = min(max(grown, _SECONDS_BETWEEN_LOOKS), _LONGEST_BETWEEN_LOOKS)
+        return self._pause
+
+    async def _forget_lost(self) -> list[str]:
+        """Forget jobs that are over. Returns what is known of those that ended before a worker came."""
+        cluster: Any = self._cluster
+        names = {worker.name for worker in cluster.scheduler.workers.values()}
+        now, vain = time.monotonic(), []
+        for name, job in list(cluster.workers.items()):
+            if name in names or any(f"{name}-{i}" in names for i in range(job.worker_processes)):
+                self._connected.add(name)
+                self._missing_since.pop(name, None)
+                continue
+            since = self._missing_since.setdefault(name, now)
+            came = name in self._connected
+            if await job.is_over() or (came and now - since > _SECONDS_UNTIL_LOST):
+                await job.close()
+                cluster.workers.pop(name, None)
+                self._missing_since.pop(name)
+                self._connected.discard(name)
+                if not came:
+                    vain.append(job.refused or self._last_words(job.job_id))
+        self._connected &= set(cluster.workers)
+        return vain
+
+    def _last_words(self, job_id: str) -> str:
+        """The end of the logs of a job."""
+        logs = [path for path in sorted(self._logs.glob(f"*{job_id}*")) if path.is_file()]
+        text = "\n".join(log.read_text(encoding="utf-8", errors="replace") for log in logs)
+        *_, last = ["", *(line.strip() for line in text.splitlines() if line.strip())]
+        said = f"; it said last: {last}" if last else ""
+        return f"job {job_id} ended before its workers came{said} (logs are in {self._logs})"
+
+
+assert set(_SYSTEMS) == set(BATCH_SYSTEMS)

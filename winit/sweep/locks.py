@@ -1,0 +1,62 @@
+"""One at a time: locks that end with the process that holds them, however it ends.
+
+They are the kernel's (flock): nothing is left behind that would have to be removed by hand.
+"""
+
+import errno
+import fcntl
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from winit.errors import WinitError
+
+_SECONDS_BETWEEN_TRIES = 0.2
+# A file system without locks: then parts in the store, named by their content, are all the safety there is.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class HeldError(WinitError):
+    """Another process is at it; the message says which."""
+
+
+@contextmanager
+def exclusive(path: Path, doing: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock at ``path``, saying in it who does what.
+
+    While another process holds it, say so and wait, or raise HeldError where there is no ``wait``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        if not _lock(file):
+            holder = _holder(file)
+            if not wait:
+                raise HeldError(holder)
+            print(f"waiting for {holder}; end it to go on at once", file=sys.stderr, flush=True)  # noqa: T201
+            while not _lock(file):
+                time.sleep(_SECONDS_BETWEEN_TRIES)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, which {doing}")
+        file.flush()
+        yield
+
+
+def _lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
+def _holder(file: TextIO) -> str:
+    file.seek(0)
+    return file.read() or "another process"

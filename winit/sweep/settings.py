@@ -1,0 +1,164 @@
+"""Where the sweep computes: the config's section ``cluster``."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ByteSize, Field, model_validator
+
+from winit.sweep.fields import Count, Model, Positive
+from winit.sweep.machine import memory_limit
+
+BATCH_SYSTEMS = ("slurm", "pbs", "sge", "lsf", "htcondor")
+KINDS = ("local", *BATCH_SYSTEMS, "address")
+
+
+def _walltime(value: str) -> str:
+    hours, _, rest = value.partition(":")
+    minutes, _, seconds = rest.partition(":")
+    digits = all(part.isascii() and part.isdigit() for part in (hours, minutes, seconds))
+    if not digits or max(int(minutes), int(seconds)) > 59 or seconds_of(value) < 60:
+        raise ValueError(f"{value!r} is not a walltime; write hours:minutes:seconds, such as '12:00:00'")
+    return value
+
+
+def seconds_of(walltime: str) -> int:
+    """The seconds in hours:minutes:seconds."""
+    hours, minutes, seconds = map(int, walltime.split(":"))
+    return 3600 * hours + 60 * minutes + seconds
+
+
+@dataclass(frozen=True)
+class Room:
+    """Memory, and the workers that share it."""
+
+    memory: float
+    """bytes"""
+    workers: int
+    whose: str
+    mend: str = ""
+    """What to do so that at most ``{0}`` workers share it."""
+
+
+class BatchSettings(Model):
+    """The jobs of a batch system (slurm, pbs, sge, lsf, htcondor), all alike; each has some workers."""
+
+    jobs: Count = Field(
+        1, description="how many; each ends when it is not needed and is replaced when it is lost"
+    )
+    workers: Count = Field(4, description="of a job, a core each")
+    memory: ByteSize = Field(ByteSize(8 * 10**9), description="of a job, such as 8 GB")
+    walltime: Annotated[str, AfterValidator(_walltime)] = Field(
+        "01:00:00", description="of a job; its workers leave before it ends, and another job takes over"
+    )
+    partition: str | None = Field(None, description="the queue")
+    account: str | None = Field(None, description="who pays")
+    interface: str | None = Field(
+        None, description="the network between the sweep and its workers, such as ib0"
+    )
+    scratch: str | None = Field(None, description="a folder of the node for what Dask puts on the disk")
+    directives: list[str] = Field(
+        [], description="more options of the batch system, such as --constraint=avx512"
+    )
+    prologue: list[str] = Field([], description="lines before the worker starts, such as module load python")
+
+    @property
+    def lifetime(self) -> tuple[int, int]:
+        """Seconds after which a worker leaves, and by how many more or fewer that differs between workers.
+
+        Below the walltime, so that a worker can finish what it computes; staggered, so that not all leave
+        at once.
+        """
+        walltime = seconds_of(self.walltime)
+        stagger = min(walltime // 10, 300)
+        return walltime - 2 * stagger - min(walltime // 10, 60), stagger
+
+
+class TlsSettings(Model):
+    """Files in PEM form. What is left out is taken from Dask's own config, as all Dask programs do."""
+
+    ca: str | None = Field(None, description="who signed the certificates of the cluster")
+    certificate: str | None = Field(None, description="ours, signed by the same")
+    key: str | None = Field(None, description="the private key of our certificate")
+
+
+class ClusterSettings(Model):
+    """Where the sweep computes. None of it changes a number."""
+
+    kind: Literal["local", "slurm", "pbs", "sge", "lsf", "htcondor", "address"] = Field(
+        "local", description="this machine, jobs of a batch system, or a Dask cluster that runs already"
+    )
+    batch: BatchSettings = BatchSettings()
+    address: str | None = Field(
+        None, description="of a scheduler that runs already, such as tls://10.0.0.1:8786"
+    )
+    tls: TlsSettings = TlsSettings()
+    insecure: bool = Field(False, description="true allows an address without TLS beyond this machine")
+    dashboard: bool = Field(False, description="true starts Dask's dashboard, for the users of this machine")
+    start_seconds: Positive | None = Field(
+        None, description="give up when no worker came for so long; null: wait, as queues are long"
+    )
+    hang_seconds: Annotated[Positive, Field(ge=5, le=1e6)] = Field(
+        300.0, description="a worker that gives no sign of life for so long counts as dead"
+    )
+
+    @model_validator(mode="after")
+    def _address_is_safe(self) -> Self:
+        if self.kind != "address":
+            return self
+        if self.address is None:
+            raise ValueError(
+                "kind is address, but there is none; give one, such as address: tls://10.0.0.1:8786"
+            )
+        protocol, host = _parts(self.address)
+        if protocol == "tcp" and not (self.insecure or _is_loopback(host)):
+            raise ValueError(
+                f"address {self.address} is not encrypted: whoever is on the network between could run"
+                " programs on your cluster. Start it with TLS and take tls://…, or say insecure: true"
+            )
+        return self
+
+    def workers(self, threads: int) -> int | None:
+        """How many workers are asked for, where ``threads`` are on this machine; None where others decide."""
+        if self.kind == "address":
+            return None
+        return threads if self.kind == "local" else self.batch.jobs * self.batch.workers
+
+    def room(self, threads: int) -> Room | None:
+        """The memory of workers on one machine; None where it is not known before they are asked."""
+        if self.kind == "local":
+            mend = (
+                "start at most {0} (`snakemake --cores {0}`, `winit plan --threads {0}` and the same for"
+                " `winit sweep`)"
+            )
+            return Room(memory_limit(), threads, "the machine's", mend)
+        if self.kind == "address":
+            return None
+        mend = "set cluster.batch.workers to at most {0}, or cluster.batch.memory to more"
+        return Room(float(self.batch.memory), self.batch.workers, "a job's", mend)
+
+
+def _parts(address: str) -> tuple[str, str]:
+    """Protocol and host of an address. Raises ValueError where it is none."""
+    try:
+        parts = urlsplit(address)
+        protocol, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        protocol, host, port = "", None, None
+    if protocol not in {"tls", "tcp"} or not host or not port:
+        raise ValueError(f"{address!r} is not an address; write tls://host:port, such as tls://10.0.0.1:8786")
+    return protocol, host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, of whatever machine
+        return False
+
+
+def chosen(settings: ClusterSettings, choice: str) -> dict[str, Any]:
+    """``settings`` with another kind, or with another address, still to be checked."""
+    changed = {"kind": "address", "address": choice} if "://" in choice else {"kind": choice}
+    return settings.model_dump() | changed
