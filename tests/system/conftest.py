@@ -1,4 +1,4 @@
-"""Tests that need more than this process: kills, namespaces, a batch system. ``make test-system`` runs them."""
+"""Tests that need more than this process: kills, namespaces, a batch system (``make test-system``)."""
 
 import json
 import os
