@@ -1,5 +1,6 @@
 """The commands. Each step of the workflow is one of them; modules are imported when a step needs them."""
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -29,7 +30,9 @@ class _Group(click.Group):
         except (WinitError, OSError) as error:
             if context.params["debug"]:
                 raise
-            click.echo(f"winit: {error}", err=True)
+            full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+            mend = "; make room; what is finished is kept, the same command goes on" if full else ""
+            click.echo(f"winit: {error}{mend}", err=True)
             context.exit(error.exit_code if isinstance(error, WinitError) else 1)
 
 

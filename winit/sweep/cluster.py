@@ -1,11 +1,13 @@
 """Where the sweep computes: the only place that knows which kind of cluster it is."""
 
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, Self
 
@@ -131,13 +133,13 @@ def _local(settings: ClusterSettings, workers: int | None, folder: Path) -> Iter
     scheduler = _scheduler(settings)
     scheduler["options"] |= here
     with distributed.SpecCluster(
-        workers=dict.fromkeys(range(count), nanny),
         worker=nanny,
         scheduler=scheduler,
         security=security,
         silence_logs=logging.CRITICAL,
         name="winit",
     ) as cluster:
+        cluster.sync(_keep_interrupts)
 
         def look() -> float:
             # A nanny starts its worker again when that dies, but not when it dies while it starts.
@@ -145,6 +147,15 @@ def _local(settings: ClusterSettings, workers: int | None, folder: Path) -> Iter
             return _SECONDS_BETWEEN_LOOKS
 
         yield _Opened(cluster, look)
+
+
+async def _keep_interrupts() -> None:
+    """Ctrl-C on a terminal goes to all processes of a job, but is meant for this one, which ends its workers.
+
+    What is started from this thread inherits that it does not hear it.
+    """
+    resource_tracker.ensure_running()  # it would undo what follows, were it started later
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 @contextmanager
