@@ -1,4 +1,5 @@
 # make           the environment, then the default sweep, then where the report is
+# make test-system   tests that need more than a process: kills, namespaces, a batch system (some fifteen minutes)
 # make test      the tests; make lint: linters and types; make format: mend what can be mended
 # make bench     how fast it is, as ratios measured side by side (some twenty minutes; ROUNDS=1 for a look)
 # make docs      the generated pages; make lock: resolve the dependencies anew (needs uv)
@@ -8,7 +9,7 @@ BIN := .venv/bin
 CORES ?= all
 ROUNDS ?= 3
 
-.PHONY: run environment test lint format bench docs lock
+.PHONY: run environment test test-system lint format bench docs lock
 .DEFAULT_GOAL := run
 
 run: environment
@@ -36,6 +37,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test-system: .venv/dev.stamp
+	$(BIN)/python -m pytest tests/system --verbose -rs
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check
