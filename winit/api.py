@@ -159,10 +159,10 @@ def open_cluster(
     3
     """
     from winit.sweep.cluster import open_cluster as open_with
-    from winit.sweep.config import Config
+    from winit.sweep.config import Where, valid
 
-    checked = Config.checked_cluster(dict(settings or {}), "open_cluster")
-    return open_with(checked, workers, Path(folder))
+    where = valid(Where, {"cluster": dict(settings or {})}, "open_cluster")
+    return open_with(where.cluster, workers, Path(folder))
 
 
 def open_results(folder: str | Path = "results") -> "Database":

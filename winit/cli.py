@@ -236,17 +236,18 @@ def cluster(config_file: Path, cluster: str | None, show: bool) -> None:
     from winit.sweep.machine import one_thread_each
 
     one_thread_each()
-    config, results = _open(config_file, cluster)
-    if show:
-        from winit.sweep.cluster import job_script_of
-
-        click.echo(job_script_of(config.cluster, results.folder))
-        return
     from rich.console import Console
 
-    from winit.sweep.cluster import open_cluster, table_of_workers
+    from winit.sweep.cluster import job_script_of, open_cluster, table_of_workers
+    from winit.sweep.config import Where
 
-    with open_cluster(config.cluster, folder=results.folder) as client:
+    where = Where.of(config_file)
+    if cluster is not None:
+        where = where.on(cluster)
+    if show:
+        click.echo(job_script_of(where.cluster, Path(where.results)))
+        return
+    with open_cluster(where.cluster, folder=Path(where.results)) as client:
         Console(highlight=False).print(table_of_workers(client))
 
 

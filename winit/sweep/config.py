@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -245,12 +245,31 @@ class SweepSettings(Model):
     max_cells: CellCount = Field(1_000_000, description="a larger grid is refused, since it may be a slip")
 
 
-class Config(Model):
-    """The whole config, checked, labels canonical, every default filled in."""
+class Where(Model):
+    """The sections that say where a sweep computes, and where its results go."""
 
     results: Annotated[str, BeforeValidator(_folder)] = Field(
         "results", min_length=1, description="the folder where everything goes"
     )
+    cluster: ClusterSettings = ClusterSettings()
+
+    @classmethod
+    def of(cls, path: Path) -> "Where":
+        """These sections of the config in a YAML file, which may lack the others. Raises ConfigError."""
+        data = _read(path)
+        if not isinstance(data, dict):
+            raise ConfigError(str(path), [Problem("", "is not a mapping")])
+        return valid(Where, {key: data[key] for key in Where.model_fields if key in data}, str(path))
+
+    def on(self, choice: str) -> Self:
+        """The same on another kind of cluster, or on that at another address. Raises ConfigError."""
+        changed = valid(Where, {"cluster": chosen(self.cluster, choice)}, f"--cluster {choice}")
+        return self.model_copy(update={"cluster": changed.cluster})
+
+
+class Config(Where):
+    """The whole config, checked, labels canonical, every default filled in."""
+
     grids: list[Grid] = Field(min_length=1, description="the cells are the union of these products")
     probe: ProbeSettings = ProbeSettings()
     training: Annotated[TrainingSettings, BeforeValidator(lambda value: {} if value is None else value)] = (
@@ -258,7 +277,6 @@ class Config(Model):
     )
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
     sweep: SweepSettings = SweepSettings()
-    cluster: ClusterSettings = ClusterSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -302,11 +320,7 @@ class Config(Model):
         """
         if not isinstance(data, dict):
             raise ConfigError(source, [Problem("", "is not a mapping with the key 'grids'")])
-        try:
-            config = cls.model_validate(data)
-        except ValidationError as error:
-            problems = [problem_of(details, _known_keys) for details in error.errors()]
-            raise ConfigError(source, problems) from None
+        config = valid(cls, data, source)
         if config.too_large and not any_size:
             raise config.refusal(source)
         return config
@@ -317,31 +331,32 @@ class Config(Model):
 
         That it is ``too_large`` is wrong too, unless ``any_size``.
         """
-        try:
-            data = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(str(path), [Problem("", f"cannot be read: {error}")]) from None
-        except yaml.YAMLError as error:
-            raise ConfigError(str(path), [Problem("", f"is not YAML: {error}")]) from None
-        return cls.checked(data, str(path), any_size=any_size)
-
-    def on(self, choice: str) -> "Config":
-        """The same on another kind of cluster, or on that at another address. Raises ConfigError."""
-        cluster = self.checked_cluster(chosen(self.cluster, choice), f"--cluster {choice}")
-        return self.model_copy(update={"cluster": cluster})
-
-    @classmethod
-    def checked_cluster(cls, data: Any, source: str) -> ClusterSettings:
-        """The section ``cluster`` alone, checked. Raises ConfigError with everything that is wrong."""
-        try:
-            return ClusterSettings.model_validate(data)
-        except ValidationError as error:
-            known = lambda way: _known_keys(("cluster", *way))  # noqa: E731 - a word for what follows
-            raise ConfigError(source, [problem_of(details, known) for details in error.errors()]) from None
+        return cls.checked(_read(path), str(path), any_size=any_size)
 
     def to_yaml(self) -> str:
         """The canonical text: the same for every spelling of one config."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+Section = TypeVar("Section", bound=Model)
+
+
+def valid(model: type[Section], data: Any, source: str) -> Section:
+    """``data`` as a ``model``. Raises ConfigError with everything that is wrong."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(source, [problem_of(details, _known_keys) for details in error.errors()]) from None
+
+
+def _read(path: Path) -> Any:
+    """What a YAML file holds. Raises ConfigError where it cannot be read."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [Problem("", f"cannot be read: {error}")]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), [Problem("", f"is not YAML: {error}")]) from None
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml has no types
