@@ -1,0 +1,129 @@
+"""Clusters on this machine: what listens, who is fit to compute, and what is said when nobody comes."""
+
+import dataclasses
+import threading
+import time
+from contextlib import contextmanager
+
+import psutil
+import pytest
+from click.testing import CliRunner
+from samples import tiny
+
+from winit.cli import main
+from winit.errors import WinitError
+from winit.sweep import cluster, engine
+from winit.sweep.cluster import LostClusterError, open_cluster
+from winit.sweep.engine import Outcome, sweep
+from winit.sweep.plan import make_plan
+from winit.sweep.progress import Progress
+from winit.sweep.settings import ClusterSettings
+from winit.sweep.store import Store
+from winit.sweep.tasks import fitness
+
+
+@pytest.fixture(scope="module")
+def client():
+    with open_cluster(ClusterSettings(), 1) as client:
+        yield client
+
+
+def test_nothing_listens_but_the_ports_that_speak_tls_on_loopback(client):
+    info = client.scheduler_info()
+    (worker,) = info["workers"].values()
+    addresses = {info["address"], *info["workers"], worker["nanny"]}
+    here = psutil.Process()
+    listening = {
+        f"tls://{connection.laddr.ip}:{connection.laddr.port}"
+        for process in (here, *here.children(recursive=True))
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == addresses
+    assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+
+
+def test_a_worker_is_like_the_process_that_asks(client):
+    assert list(client.run(fitness).values()) == [fitness()]
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({"versions": "sweep 4"}, "has sweep 4, here is sweep"),
+        ({"threads": 3}, "runs 3 tasks at a time; start it with --nthreads 1"),
+        ({"blas_threads": 8}, "runs BLAS with 8 threads; set OMP_NUM_THREADS=1"),
+    ],
+)
+def test_workers_that_are_not_fit_are_refused(client, monkeypatch, there, said):
+    found = dataclasses.replace(fitness(), **there)
+    monkeypatch.setattr(client, "run", lambda *_, **__: {"tls://a:1": found})
+    with pytest.raises(WinitError, match=f"the worker tls://a:1 {said}"):
+        cluster._check(client)
+
+
+def test_a_part_of_another_version_is_not_stored(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "packages", lambda: "numpy 9")
+    plan, store = make_plan(tiny(seed=[0])), Store(tmp_path / "parts")
+    with (
+        Progress(1) as progress,
+        pytest.raises(WinitError, match=r"a worker has version .* here is .* numpy 9"),
+    ):
+        sweep(plan, client, store, 10.0, Outcome(1, 0), progress)
+    assert store.index().num_rows == 0
+
+
+def test_nobody_comes_in_time():
+    with (
+        pytest.raises(WinitError, match=r"no worker came within 0\.01 s \(cluster\.start_seconds\)"),
+        open_cluster(ClusterSettings(start_seconds=0.01), 1),
+    ):
+        pass
+
+
+def test_what_cannot_be_mended_ends_the_sweep(monkeypatch):
+    gone = threading.Event()
+
+    @contextmanager
+    def without_jobs(*arguments):
+        def look():
+            if gone.is_set():
+                raise WinitError("no more jobs")
+            return min(opened.look(), 0.1)
+
+        with cluster._local(*arguments) as opened:
+            yield dataclasses.replace(opened, look=look)
+
+    monkeypatch.setitem(cluster._KINDS, "local", without_jobs)
+    threading.Timer(3.0, gone.set).start()
+    with pytest.raises(WinitError, match="no more jobs"), open_cluster(ClusterSettings(), 1) as client:
+        client.submit(time.sleep, 60).result()
+
+
+def test_a_scheduler_that_is_not_there_is_said_to_be_missing():
+    settings = ClusterSettings(kind="address", address="tcp://127.0.0.1:9")
+    with (
+        cluster.dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
+        pytest.raises(LostClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"),
+        open_cluster(settings),
+    ):
+        pass
+
+
+def test_certificates_that_are_missing_are_named(tmp_path):
+    settings = ClusterSettings.model_validate(
+        {"kind": "address", "address": "tls://127.0.0.1:9", "tls": {"ca": str(tmp_path / "ca.pem")}}
+    )
+    with pytest.raises(WinitError, match="needs certificates; name the files"), open_cluster(settings):
+        pass
+
+
+def test_the_command_lists_the_workers_that_came(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "only.yaml").write_text("cluster: {kind: local}\n")
+    ran = CliRunner().invoke(main, ["cluster", "--config", "only.yaml"])
+    assert ran.exit_code == 0, ran.output
+    assert "127.0.0.1" in ran.output
+    shown = CliRunner().invoke(main, ["cluster", "--config", "only.yaml", "--show"])
+    assert shown.exit_code == 1
+    assert "kind local submits no jobs; take --cluster slurm" in shown.output
