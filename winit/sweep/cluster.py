@@ -65,7 +65,7 @@ def open_cluster(
         _Keeper(client, opened.look) as keeper,
     ):
         try:
-            _wait_for_first(client, settings)
+            _wait_for(opened.together, client, settings)
             _check(client)
             yield client
         except (CommClosedError, FutureCancelledError) as error:
@@ -107,6 +107,8 @@ class _Opened:
     look: Callable[[], float] | None = None
     """Mends what is broken; returns in how many seconds it is to be called again."""
     security: distributed.Security | None = None
+    together: int = 1
+    """Workers that come at the same time; of others the first is enough to begin."""
 
 
 @contextmanager
@@ -146,7 +148,7 @@ def _local(settings: ClusterSettings, workers: int | None, folder: Path) -> Iter
             cluster.scale(count)
             return _SECONDS_BETWEEN_LOOKS
 
-        yield _Opened(cluster, look)
+        yield _Opened(cluster, look, together=count)
 
 
 async def _keep_interrupts() -> None:
@@ -259,13 +261,14 @@ class _Keeper:
                 return
 
 
-def _wait_for_first(client: distributed.Client, settings: ClusterSettings) -> None:
-    """Wait until a worker has done something, which may start workers too, where a cluster grows by need."""
+def _wait_for(count: int, client: distributed.Client, settings: ClusterSettings) -> None:
+    """Wait until a worker has done something, which starts the first where a cluster grows by need."""
     seconds = settings.start_seconds or (_SECONDS_TO_START_HERE if settings.kind == "local" else None)
     try:
         client.submit(fitness, pure=False).result(timeout=seconds)
+        client.wait_for_workers(count, timeout=seconds)
     except TimeoutError:
-        raise WinitError(f"no worker came within {seconds:g} s (cluster.start_seconds)") from None
+        raise WinitError(f"too few workers came within {seconds:g} s (cluster.start_seconds)") from None
     except (ImportError, AttributeError) as error:
         raise WinitError(
             f"workers cannot run this winit ({error}); install the same version where they are"
