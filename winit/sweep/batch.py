@@ -4,7 +4,7 @@ import importlib
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +35,19 @@ class System:
     job: str
     arguments: Callable[[BatchSettings], dict[str, Any]]
     """What is called differently from one system to the other."""
-    state: str | None = None
-    """A command that fails or prints nothing for a job that is over, to which the id is added. Without one,
-    a job that ends before its workers came counts as one that waits."""
+    alive: str | None = None
+    """A command, to which ids are added, that prints those of jobs that wait or run. Without one, a job that
+    ends before its workers came counts as one that waits."""
+    unknown: str = ""
+    """What the command complains about where it has forgotten all the jobs."""
 
 
 def _slurm(batch: BatchSettings) -> dict[str, Any]:
+    # Lost jobs are replaced here, at once: SLURM would have one wait for minutes.
+    return _pbs(batch) | {"job_extra_directives": ["--no-requeue", *batch.directives]}
+
+
+def _pbs(batch: BatchSettings) -> dict[str, Any]:
     return {"queue": batch.partition, "account": batch.account, "walltime": batch.walltime}
 
 
@@ -65,8 +72,14 @@ def _htcondor(batch: BatchSettings) -> dict[str, Any]:
 
 
 _SYSTEMS = {
-    "slurm": System("slurm", "SLURMJob", _slurm, "squeue --noheader --format %T --jobs"),
-    "pbs": System("pbs", "PBSJob", _slurm),
+    "slurm": System(
+        "slurm",
+        "SLURMJob",
+        _slurm,
+        "squeue --noheader --format %A --states PENDING,CONFIGURING,RUNNING,SUSPENDED --jobs",
+        "Invalid job id",
+    ),
+    "pbs": System("pbs", "PBSJob", _pbs),
     "sge": System("sge", "SGEJob", _sge),
     "lsf": System("lsf", "LSFJob", _lsf),
     "htcondor": System("htcondor", "HTCondorJob", _htcondor),
@@ -159,18 +172,23 @@ def _job_class(system: System) -> Any:
             await super().close()
             self.status = Status.closed
 
-        async def is_over(self) -> bool:
-            """Whether the batch system is through with it."""
-            if self.refused is not None:
-                return True
-            if system.state is None:
-                return False
-            try:
-                return not (await self._call([*shlex.split(system.state), self.job_id])).strip()
-            except RuntimeError:  # no such job
-                return True
+        async def call(self, command: list[str]) -> str:
+            return await self._call(command)
 
     return Job
+
+
+async def _alive(system: System, jobs: Iterable[Any]) -> set[str]:
+    """The ids of those jobs that the batch system is not through with; all, where it does not say."""
+    submitted = [job for job in jobs if job.refused is None]
+    ids = {job.job_id for job in submitted}
+    if system.alive is None or not ids:
+        return ids
+    command = [*shlex.split(system.alive), ",".join(sorted(ids))]
+    try:
+        return set((await submitted[0].call(command)).split())
+    except RuntimeError as error:  # as while the batch system restarts
+        return set() if system.unknown in str(error) else ids
 
 
 def _in_a_line(error: Exception) -> str:
@@ -185,12 +203,13 @@ class JobKeeper:
     Jobs end at their walltime, with their node, or by somebody's hand, and no batch system replaces them.
     """
 
-    def __init__(self, cluster: distributed.SpecCluster, count: int, logs: Path) -> None:
+    def __init__(self, cluster: distributed.SpecCluster, kind: str, count: int, logs: Path) -> None:
         self._cluster = cluster
+        self._system = _SYSTEMS[kind]
         self._count = count
         self._logs = logs
-        self._missing_since: dict[str, float] = {}
-        self._connected: set[str] = set()
+        self._missing_since: dict[Any, float] = {}
+        self._connected: set[Any] = set()
         self._vain_rounds = 0
         self._pause = _SECONDS_BETWEEN_LOOKS
 
@@ -208,8 +227,9 @@ class JobKeeper:
             if self._vain_rounds >= _VAIN_ROUNDS:
                 raise WinitError(f"no worker came of {self._vain_rounds} rounds of jobs: {vain[-1]}")
         self._cluster.scale(jobs=self._count)  # type: ignore[call-arg] # of JobQueueCluster
-        calm = before == self._connected and not vain
-        grown = self._pause * (1.5 if calm else 2.0 if vain else 0.0)
+        # Only for jobs without workers is the batch system asked.
+        waiting = self._missing_since and before == self._connected
+        grown = self._pause * (2.0 if vain else 1.5 if waiting else 0.0)
         self._pause = min(max(grown, _SECONDS_BETWEEN_LOOKS), _LONGEST_BETWEEN_LOOKS)
         return self._pause
 
@@ -217,22 +237,27 @@ class JobKeeper:
         """Forget jobs that are over. Returns what is known of those that ended before a worker came."""
         cluster: Any = self._cluster
         names = {worker.name for worker in cluster.scheduler.workers.values()}
-        now, vain = time.monotonic(), []
-        for name, job in list(cluster.workers.items()):
-            if name in names or any(f"{name}-{i}" in names for i in range(job.worker_processes)):
-                self._connected.add(name)
-                self._missing_since.pop(name, None)
-                continue
-            since = self._missing_since.setdefault(name, now)
-            came = name in self._connected
-            if await job.is_over() or (came and now - since > _SECONDS_UNTIL_LOST):
+        jobs = {job: name for name, job in cluster.workers.items()}
+        there = {
+            job
+            for job, name in jobs.items()
+            if name in names or any(f"{name}-{i}" in names for i in range(job.worker_processes))
+        }
+        self._connected = there | (self._connected & jobs.keys())
+        now = time.monotonic()
+        self._missing_since = {job: self._missing_since.get(job, now) for job in jobs if job not in there}
+        alive = await _alive(self._system, self._missing_since)
+        vain = []
+        for job, since in list(self._missing_since.items()):
+            came = job in self._connected
+            if job.job_id not in alive or (came and now - since > _SECONDS_UNTIL_LOST):
                 await job.close()
-                cluster.workers.pop(name, None)
-                self._missing_since.pop(name)
-                self._connected.discard(name)
+                if cluster.workers.get(jobs[job]) is job:
+                    del cluster.workers[jobs[job]]
+                del self._missing_since[job]
+                self._connected.discard(job)
                 if not came:
                     vain.append(job.refused or self._last_words(job.job_id))
-        self._connected &= set(cluster.workers)
         return vain
 
     def _last_words(self, job_id: str) -> str:

@@ -166,7 +166,7 @@ def _batch(settings: ClusterSettings, workers: int | None, folder: Path) -> Iter
     batch = settings.batch
     jobs = min(batch.jobs, -(-workers // batch.workers)) if workers else batch.jobs
     with batch_cluster(settings, folder, _scheduler(settings), WORKER_ENVIRONMENT) as cluster:
-        yield _Opened(cluster, JobKeeper(cluster, jobs, folder).look)
+        yield _Opened(cluster, JobKeeper(cluster, settings.kind, jobs, folder).look)
 
 
 @contextmanager
