@@ -143,6 +143,8 @@ def _job_options(
         "death_timeout": _DEATH_TIMEOUT,
         "worker_extra_args": [
             *("--worker-class", "winit.sweep.servers.Worker"),
+            # The last one counts: dask_jobqueue gives workers all that the job has.
+            *("--memory-limit", f"{int(batch.memory_for_workers / batch.workers)}B"),
             *("--lifetime", f"{lifetime}s", "--lifetime-stagger", f"{stagger}s"),
         ],
         "job_script_prologue": [f"export {name}={value}" for name, value in exported.items()]

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, ByteSize, Field, model_validator
 from winit.sweep.fields import Count, Model, Positive
 from winit.sweep.machine import memory_limit
 
+# What starts the workers of a job and looks after them takes itself, measured: Python and Dask.
+_NANNIES_BYTES = 0.1e9
 BATCH_SYSTEMS = ("slurm", "pbs", "sge", "lsf", "htcondor")
 KINDS = ("local", *BATCH_SYSTEMS, "address")
 
@@ -62,6 +64,13 @@ class BatchSettings(Model):
         [], description="more options of the batch system, such as --constraint=avx512"
     )
     prologue: list[str] = Field([], description="lines before the worker starts, such as module load python")
+
+    @property
+    def memory_for_workers(self) -> float:
+        """Bytes that the workers of a job share. A worker that takes too much is to be ended by its nanny:
+        the batch system would end the job, with all its workers.
+        """
+        return max(self.memory - _NANNIES_BYTES, 0.0)
 
     @property
     def lifetime(self) -> tuple[int, int]:
@@ -136,7 +145,7 @@ class ClusterSettings(Model):
         if self.kind == "address":
             return None
         mend = "set cluster.batch.workers to at most {0}, or cluster.batch.memory to more"
-        return Room(float(self.batch.memory), self.batch.workers, "a job's", mend)
+        return Room(self.batch.memory_for_workers, self.batch.workers, "a job's", mend)
 
 
 def _parts(address: str) -> tuple[str, str]:

@@ -1,0 +1,208 @@
+"""What is submitted to each batch system, and what is refused before anything is."""
+
+import shlex
+
+import dask.config
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import TINY
+
+from winit.cli import main
+from winit.errors import WinitError
+from winit.sweep.cluster import job_script_of
+from winit.sweep.config import Config
+from winit.sweep.problems import ConfigError
+from winit.sweep.settings import BATCH_SYSTEMS, BatchSettings, seconds_of
+
+BATCH = {
+    "jobs": 3,
+    "workers": 2,
+    "memory": "3 GB",
+    "walltime": "01:30:01",
+    "partition": "long",
+    "account": "lab",
+    "interface": "ib0",
+    "scratch": "/scratch/me",
+    "prologue": ["module load python"],
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def dask_at_home(tmp_path_factory):
+    """The first import of dask_jobqueue writes a file among the user's settings of Dask."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dask.config, "PATH", str(tmp_path_factory.mktemp("dask")))
+        import dask_jobqueue  # noqa: F401 - so that it is done here
+
+        yield
+
+
+def settings(kind, **batch):
+    return Config.checked(TINY | {"cluster": {"kind": kind, "batch": BATCH | batch}}, "test").cluster
+
+
+def script(kind, folder, **batch):
+    """What would be submitted, line by line."""
+    return job_script_of(settings(kind, **batch), folder).splitlines()
+
+
+def command(lines):
+    """The command that starts workers, word by word; HTCondor has it in one line with all before it."""
+    (line,) = [line for line in lines if "dask_worker" in line]
+    return shlex.split(line.rpartition("; ")[2].rstrip("'\""))
+
+
+def option(words, name):
+    """The value of an option: the last one counts."""
+    return words[len(words) - words[::-1].index(name)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "directives"),
+    [
+        (
+            "slurm",
+            [
+                "#SBATCH -J winit",
+                "#SBATCH -p long",
+                "#SBATCH -A lab",
+                "#SBATCH -n 1",
+                "#SBATCH --cpus-per-task=2",
+                "#SBATCH --mem=3G",
+                "#SBATCH -t 01:30:01",
+                "#SBATCH --extra",
+            ],
+        ),
+        (
+            "pbs",
+            [
+                "#PBS -N winit",
+                "#PBS -q long",
+                "#PBS -A lab",
+                "#PBS -l select=1:ncpus=2:mem=2862MB",
+                "#PBS -l walltime=01:30:01",
+                "#PBS --extra",
+            ],
+        ),
+        (
+            "sge",
+            ["#$ -N winit", "#$ -q long", "#$ -P lab", "#$ -l h_rt=01:30:01", "#$ --extra"],
+        ),
+        (
+            "lsf",
+            [
+                "#BSUB -J winit",
+                "#BSUB -q long",
+                '#BSUB -P "lab"',
+                "#BSUB -n 2",
+                '#BSUB -R "span[hosts=1]"',
+                "#BSUB -M 3000000",
+                "#BSUB -W 01:31",  # whole minutes, and no fewer
+                "#BSUB --extra",
+            ],
+        ),
+        (
+            "htcondor",
+            [
+                "MY.DaskWorkerCores = 2",
+                "MY.DaskWorkerMemory = 3000000000",
+                "accounting_group = lab",
+                "periodic_remove = (JobStatus == 2) && (time() - EnteredCurrentStatus > 5401)",
+                "+Extra = 1",
+            ],
+        ),
+    ],
+)
+def test_a_job_asks_for_what_the_config_says(tmp_path, kind, directives):
+    lines = script(kind, tmp_path, directives=["+Extra = 1" if kind == "htcondor" else "--extra"])
+    for directive in directives:
+        assert directive in lines
+    logs = str(tmp_path / "cluster")
+    assert sum(logs in line for line in lines if "dask_worker" not in line) >= 1
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+def test_workers_have_one_thread_speak_tls_alone_and_leave_in_time(tmp_path, kind):
+    lines = script(kind, tmp_path)
+    words = command(lines)
+    assert words[1:3] == ["-m", "distributed.cli.dask_worker"]
+    assert option(words, "--worker-class") == "winit.sweep.servers.Worker"
+    assert option(words, "--nworkers") == "2"
+    assert option(words, "--nthreads") == "1"
+    assert option(words, "--interface") == "ib0"
+    assert option(words, "--local-directory") == "/scratch/me"
+    assert option(words, "--protocol") == "tls://"
+    for name in ("--tls-ca-file", "--tls-cert", "--tls-key"):
+        assert option(words, name).startswith(f"{tmp_path}/cluster/tls-")
+    lifetime, stagger = (int(option(words, name)[:-1]) for name in ("--lifetime", "--lifetime-stagger"))
+    assert lifetime + stagger < 5401
+    text = "\n".join(lines)
+    for line in (
+        "export OMP_NUM_THREADS=1",
+        "export OPENBLAS_NUM_THREADS=1",
+        "export DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=true",
+        "module load python",
+    ):
+        assert line in text
+        assert text.index(line) < text.index("dask_worker")
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+def test_what_the_config_does_not_name_is_not_in_the_job(tmp_path, kind):
+    text = "\n".join(
+        script(kind, tmp_path, partition=None, account=None, interface=None, scratch=None, prologue=[])
+    )
+    for word in ("None", "long", "lab", "--interface", "module"):
+        assert word not in text
+
+
+def test_workers_share_the_memory_of_their_job_and_leave_some_to_their_nannies(tmp_path):
+    limit = option(command(script("slurm", tmp_path, memory="4100 MB")), "--memory-limit")
+    assert limit == "2000000000B"
+    assert settings("slurm", memory="4100 MB").room(1).memory == 4e9
+
+
+def test_a_job_script_can_be_seen_before_it_is_submitted(tmp_path):
+    config = tmp_path / "config.yaml"
+    results = tmp_path / "results"
+    config.write_text(yaml.safe_dump(TINY | {"results": str(results), "cluster": {"batch": BATCH}}))
+
+    def shown(kind):
+        return CliRunner().invoke(main, ["cluster", "--config", str(config), "--cluster", kind, "--show"])
+
+    result = shown("pbs")
+    assert result.exit_code == 0
+    assert "#PBS -q long" in result.output
+    assert not list(results.rglob("key"))
+    for kind in ("local", "tls://127.0.0.1:8786"):
+        result = shown(kind)
+        assert result.exit_code == 1
+        assert "submits no jobs; take --cluster slurm, pbs, sge, lsf or htcondor" in result.output
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+def test_a_folder_with_a_space_is_refused(tmp_path, kind):
+    with pytest.raises(WinitError, match=r"do not take a path with spaces, as .*my results"):
+        script(kind, tmp_path / "my results")
+
+
+@pytest.mark.parametrize(
+    "walltime", ["1h", "60", "90:00", "00:00:10", "1:99:00", "1:00:60", "-1:00:00", "1-00:00:00", "٣:00:00"]
+)
+def test_walltimes_of_other_forms_are_refused_with_one_that_does(walltime):
+    with pytest.raises(ConfigError, match="write hours:minutes:seconds, such as '12:00:00'"):
+        settings("slurm", walltime=walltime)
+
+
+@given(st.integers(60, 10**7))
+def test_every_worker_leaves_before_its_job_ends_and_does_something_before(seconds):
+    batch = BatchSettings(walltime=f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}")
+    assert seconds_of(batch.walltime) == seconds
+    lifetime, stagger = batch.lifetime
+    assert stagger > 0
+    assert seconds / 2 <= lifetime - stagger
+    assert lifetime + stagger < seconds
+    assert seconds - (lifetime + stagger) >= min(seconds / 10, 60)
