@@ -1,6 +1,8 @@
 """What is submitted to each batch system, and what is refused before anything is."""
 
+import asyncio
 import shlex
+from types import SimpleNamespace
 
 import dask.config
 import pytest
@@ -12,6 +14,7 @@ from samples import TINY
 
 from winit.cli import main
 from winit.errors import WinitError
+from winit.sweep.batch import JobKeeper
 from winit.sweep.cluster import job_script_of
 from winit.sweep.config import Config
 from winit.sweep.problems import ConfigError
@@ -206,3 +209,86 @@ def test_every_worker_leaves_before_its_job_ends_and_does_something_before(secon
     assert seconds / 2 <= lifetime - stagger
     assert lifetime + stagger < seconds
     assert seconds - (lifetime + stagger) >= min(seconds / 10, 60)
+
+
+class Job:
+    """As the keeper knows one; ``say`` is what the batch system answers when it is asked."""
+
+    worker_processes = 1
+    refused = None
+
+    def __init__(self, job_id, asked, say):
+        self.job_id, self.asked, self.say, self.closed = job_id, asked, say, False
+
+    async def call(self, command):
+        self.asked.append(command)
+        return self.say()
+
+    async def close(self):
+        self.closed = True
+
+
+class Cluster:
+    """As the keeper knows one: jobs 1 and 2 of a SLURM; of 2 there is a worker."""
+
+    def __init__(self, say):
+        self.asked = []
+        self.jobs = [Job(str(i + 1), self.asked, say) for i in range(2)]
+        self.workers = {f"winit-{job.job_id}": job for job in self.jobs}
+        self.scheduler = SimpleNamespace(workers={})
+        self.came("winit-2")
+
+    def came(self, name):
+        self.scheduler.workers[name] = SimpleNamespace(name=name)
+
+    def sync(self, function):
+        return asyncio.run(function())
+
+    def scale(self, jobs):
+        self.scaled = jobs
+
+
+def refuse(words):
+    raise RuntimeError(words)
+
+
+def test_jobs_that_wait_are_asked_about_less_and_less_and_others_not_at_all(tmp_path):
+    cluster = Cluster(lambda: "1\n")
+    keeper = JobKeeper(cluster, "slurm", 2, tmp_path)
+    pauses = [keeper.look() for _ in range(12)]
+    assert pauses == sorted(pauses)
+    assert 1 <= pauses[0] < pauses[-1] == 30
+    assert len(cluster.asked) == 12
+    assert all(command[0] == "squeue" and command[-1] == "1" for command in cluster.asked)
+    cluster.came("winit-1")
+    assert [keeper.look() for _ in range(3)] == [pauses[0]] * 3  # losses are noticed soon, by Dask
+    assert len(cluster.asked) == 12
+
+
+@pytest.mark.parametrize(
+    ("say", "over"),
+    [
+        (lambda: "1\n", False),
+        (lambda: "", True),
+        (lambda: refuse("slurm_load_jobs error: Invalid job id specified"), True),
+        (lambda: refuse("slurm_load_jobs error: Unable to contact slurm controller"), False),
+    ],
+)
+def test_a_job_is_given_up_only_where_the_batch_system_knows_that_it_is_over(tmp_path, say, over):
+    cluster = Cluster(say)
+    JobKeeper(cluster, "slurm", 2, tmp_path).look()
+    assert [job.closed for job in cluster.jobs] == [over, False]
+    assert ("winit-1" not in cluster.workers) == over
+    assert cluster.scaled == 2
+
+
+def test_jobs_that_end_again_and_again_before_a_worker_comes_end_the_sweep(tmp_path):
+    (tmp_path / "winit-1.err").write_text("starting\nno such module\n\n")
+    keeper = JobKeeper(cluster := Cluster(lambda: ""), "slurm", 1, tmp_path)
+    cluster.scheduler.workers.clear()
+    del cluster.workers["winit-2"]
+    for _ in range(2):
+        keeper.look()
+        cluster.workers["winit-1"] = cluster.jobs[0]
+    with pytest.raises(WinitError, match=r"no worker came of 3 rounds of jobs: job 1 .*: no such module"):
+        keeper.look()
