@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from slurm import running
 from support import Project
 
 os.environ.setdefault(
@@ -30,6 +31,13 @@ def project(tmp_path):
     project = Project(tmp_path)
     project.plan()
     return project
+
+
+@pytest.fixture(scope="session")
+def slurm():
+    """A SLURM of our own."""
+    with running() as started:
+        yield started
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 CELLS = 80
 
-# Writes a line for every network that it makes, takes a tenth of a second for each, and may be told to take
-# all the memory there is.
+# Writes a line for every network that it makes, takes a tenth of a second for each, or as told, and may be
+# told to take all the memory there is.
 COUNTING = """
 import os, time
 from pathlib import Path
@@ -33,7 +33,7 @@ def counted(layer):
     if log and layer.index == 1 and layer.depth == 3:
         with open(log, "a") as file:
             file.write(f"{os.getpid()} {weights[0, 0]!r} {time.time()}\\n")
-        time.sleep(0.1)
+        time.sleep(float(os.environ.get("WINIT_TEST_SECONDS", "0.1")))
         if Path(log + ".hungry").exists() and weights[0, 0] == float(Path(log + ".hungry").read_text()):
             hoard = []
             while True:
