@@ -16,13 +16,14 @@ import distributed
 from dask.utils import format_bytes
 from distributed.client import FutureCancelledError
 from distributed.comm.core import CommClosedError
+from distributed.utils import silence_logging_cmgr
 from rich.table import Table
 
 from winit.errors import WinitError
 from winit.sweep.batch import JobKeeper, batch_cluster, job_script
 from winit.sweep.machine import THREAD_VARIABLES, available_cores, memory_limit
 from winit.sweep.servers import Scheduler, Worker
-from winit.sweep.settings import BATCH_SYSTEMS, ClusterSettings
+from winit.sweep.settings import BATCH_SYSTEMS, ClusterSettings, TlsSettings
 from winit.sweep.tasks import fitness
 
 # A layer's arrays are some megabytes: let the C library keep them for the next layer, instead of handing
@@ -175,23 +176,29 @@ def _address(settings: ClusterSettings, workers: int | None, folder: Path) -> It
     del workers, folder
     if not settings.address:  # the settings are checked: for the type checker
         raise LostClusterError("there is no address")
-    if settings.address.startswith("tcp://"):
-        yield _Opened(settings.address, security=distributed.Security())
-        return
-    tls = settings.tls
+    with silence_logging_cmgr(logging.CRITICAL):  # a lost scheduler is told in a line, not in a traceback
+        yield _Opened(settings.address, security=_security(settings.address, settings.tls))
+
+
+def _security(address: str, tls: TlsSettings) -> distributed.Security:
+    """Our certificates for a cluster of the user's own. Raises WinitError where they are of no use."""
+    if address.startswith("tcp://"):
+        return distributed.Security()
     given = {"tls_ca_file": tls.ca, "tls_client_cert": tls.certificate, "tls_client_key": tls.key}
     found = {name: str(Path(path).expanduser()) for name, path in given.items() if path}
     try:
+        for path in found.values():
+            Path(path).open("rb").close()  # the TLS library does not say which file is missing
         security = distributed.Security(require_encryption=True, **found)
         context = security.get_connection_args("client")["ssl_context"]
     except OSError as error:
-        raise WinitError(f"the certificates for {settings.address} cannot be used: {error}") from None
+        raise WinitError(f"the certificates for {address} cannot be used: {error}") from None
     if context is None:
         raise WinitError(
-            f"{settings.address} needs certificates; name the files in the config as cluster.tls: {{ca: …,"
+            f"{address} needs certificates; name the files in the config as cluster.tls: {{ca: …,"
             " certificate: …, key: …}, or in Dask's own as distributed.comm.tls"
         )
-    yield _Opened(settings.address, security=security)
+    return security
 
 
 _KINDS: dict[str, Callable[[ClusterSettings, int | None, Path], AbstractContextManager[_Opened]]] = {

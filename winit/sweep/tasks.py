@@ -51,14 +51,9 @@ class Fitness:
     """the most that a numerical library would use"""
 
 
-def fitness() -> Fitness:
-    """Of this process, a worker or not."""
-    import distributed
-
-    try:
-        threads = distributed.get_worker().state.nthreads
-    except ValueError:  # not a worker
-        threads = 1
+def fitness(dask_worker: Any = None) -> Fitness:
+    """Of this process; Dask gives ``dask_worker`` (its name for it) where all workers are asked at once."""
+    threads = dask_worker.state.nthreads if dask_worker else 1
     versions = ", ".join([*(f"{kind.work} {kind.version}" for kind in KINDS.values()), packages()])
     return Fitness(versions, threads, blas_threads())
 
