@@ -7,7 +7,7 @@ sweep, whose scheduler and workers alone trust it.
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from distributed.security import Security
@@ -23,19 +23,37 @@ def certificate_files(folder: Path) -> Iterator[Security]:
 
     They are removed at the end; those of a sweep that was killed, by the next.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for forgotten in folder.glob(f"{_PREFIX}*"):
-        with suppress(HeldError), exclusive(_lock(forgotten), "removes it", wait=False):
-            shutil.rmtree(forgotten, ignore_errors=True)
-    own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder.resolve()))
-    try:
-        with exclusive(_lock(own), "sweeps"):
-            made = Security.temporary()
-            _write(own / "cert", made.tls_client_cert)
-            _write(own / "key", made.tls_client_key)
-            yield in_files(own)
-    finally:
+    with ExitStack() as stack:
+        with _undisturbed(folder):
+            own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder.resolve()))
+            stack.callback(_remove, own)
+            stack.enter_context(exclusive(_lock(own), "sweeps"))
+            for other in folder.resolve().glob(f"{_PREFIX}*"):
+                # Our own is held: if it can be had nevertheless, nothing here is kept by a lock.
+                if not _is_held(other) and _is_held(own):
+                    shutil.rmtree(other, ignore_errors=True)
+        made = Security.temporary()
+        _write(own / "cert", made.tls_client_cert)
+        _write(own / "key", made.tls_client_key)
+        yield in_files(own)
+
+
+def _undisturbed(folder: Path) -> AbstractContextManager[None]:
+    """While sweeps that begin or end at the same time wait: a new folder is not held for a moment."""
+    return exclusive(folder / "lock", "makes or removes certificates")
+
+
+def _remove(own: Path) -> None:
+    with _undisturbed(own.parent):
         shutil.rmtree(own, ignore_errors=True)
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        with exclusive(_lock(folder), "removes it", wait=False):
+            return False
+    except HeldError:
+        return True
 
 
 def in_files(folder: Path) -> Security:
