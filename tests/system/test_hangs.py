@@ -1,0 +1,26 @@
+"""A worker that hangs counts as dead, and does not outlive that."""
+
+import signal
+import time
+
+import psutil
+from support import CELLS, record, workers_of
+
+
+def test_a_stopped_worker_is_replaced_and_gone(project, undisturbed):
+    project.configure(cluster={"hang_seconds": 5})
+    with project.start("winit", "sweep", "--threads", "2") as process:
+        project.wait_for_parts()
+        # Of two workers, the one that began a cell last.
+        stopped, *_ = project.lines()[-1]
+        assert stopped in {worker.pid for worker in workers_of(process)}
+        psutil.Process(stopped).send_signal(signal.SIGSTOP)
+        since = time.time()
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert f"{CELLS} computed" in said
+    assert not psutil.pid_exists(stopped)
+    assert project.layers() == undisturbed
+    held = {cell for begun_by, cell, _ in project.lines() if begun_by == stopped}
+    again = [when for _, cell, when in project.lines() if cell in held and when > since]
+    record("a worker that hangs for 5 s (SIGSTOP)", 1, project.computed_twice(), max(again) - since)
