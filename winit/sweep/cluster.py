@@ -228,7 +228,7 @@ def _client(opened: _Opened) -> Iterator[distributed.Client]:
         client = distributed.Client(
             opened.scheduler, security=opened.security, set_as_default=False, direct_to_workers=direct
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: its first words, in plain, came before TLS began
         raise LostClusterError(
             f"no scheduler answers at {opened.scheduler} ({error}); does it run, is it reached from here, and"
             " are its certificates signed by the same authority as ours?"
