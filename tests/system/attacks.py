@@ -28,11 +28,11 @@ from distributed import Client, Security
 async def enters(address, protocol, security):
     try:
         async with Client(f"{protocol}://{address}", security=security, asynchronous=True, timeout="4s"):
-            return address
-    except OSError:
+            return f"{address} ({protocol})"
+    except (OSError, ValueError):  # the latter where TLS meets a server that has none
         return None
-    except Exception:  # what a worker says that is asked what only a scheduler knows
-        return address
+    except TypeError:  # what a worker says that is asked what only a scheduler knows
+        return f"{address} ({protocol})"
 
 async def main():
     plain = [enters(address, "tcp", None) for address in sys.argv[1:]]
@@ -157,4 +157,4 @@ class Siege:
                             connection.sendall(os.urandom(choose.randrange(1, 5000)))
                             connection.close()
                         self.connections += 1
-                self._over.wait(0.1)
+                self._over.wait(0.05)

@@ -58,7 +58,7 @@ def test_a_sweep_here_goes_on_while_strangers_knock(project, undisturbed):
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert "0 failed" in said
-    assert siege.connections > 500
+    assert siege.connections > 200
     assert project.layers() == undisturbed
 
 
@@ -108,7 +108,7 @@ def test_a_cluster_of_ones_own_knows_its_authority_and_goes_on(
     with Siege(cluster.listening) as siege:
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    assert siege.connections > 500
+    assert siege.connections > 200
     assert project.layers() == undisturbed
 
 
@@ -116,7 +116,7 @@ def test_a_cluster_without_tls_is_seen_to_let_strangers_in(tmp_path):
     # Otherwise the attacks here would prove nothing.
     with DaskCluster(Project(tmp_path)) as cluster:
         (address,) = listening(cluster.scheduler)
-        assert entered({address}) == [f"{address.host}:{address.port}"]
+        assert entered({address}) == [f"{address.host}:{address.port} (tcp)"]
         assert answer(address) != b""
 
 
