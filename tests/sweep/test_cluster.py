@@ -12,12 +12,12 @@ from samples import tiny
 
 from winit.cli import main
 from winit.errors import WinitError
-from winit.sweep import cluster, engine
+from winit.sweep import batch, cluster, engine
 from winit.sweep.cluster import LostClusterError, open_cluster
 from winit.sweep.engine import Outcome, sweep
 from winit.sweep.plan import make_plan
 from winit.sweep.progress import Progress
-from winit.sweep.settings import ClusterSettings
+from winit.sweep.settings import BatchSettings, ClusterSettings
 from winit.sweep.store import Store
 from winit.sweep.tasks import fitness
 
@@ -100,6 +100,21 @@ def test_what_cannot_be_mended_ends_the_sweep(monkeypatch):
         client.submit(time.sleep, 60).result()
 
 
+@pytest.mark.parametrize(
+    ("kind", "interface", "said"),
+    [
+        ("slurm", "nope0", "the scheduler does not start: 'nope0' is not a valid network interface"),
+        ("sge", "lo", "no worker came of 3 rounds of jobs: there is no command qsub on this machine"),
+    ],
+)
+def test_a_batch_system_that_cannot_be_used_is_told_in_a_line(kind, interface, said, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(batch, "_SECONDS_BETWEEN_LOOKS", 0.05)
+    settings = ClusterSettings(kind=kind, batch=BatchSettings(interface=interface))
+    with pytest.raises(WinitError, match=said), open_cluster(settings, folder=tmp_path):
+        pass
+
+
 def test_a_scheduler_that_is_not_there_is_said_to_be_missing():
     settings = ClusterSettings(kind="address", address="tcp://127.0.0.1:9")
     with (
@@ -110,16 +125,15 @@ def test_a_scheduler_that_is_not_there_is_said_to_be_missing():
         pass
 
 
-def test_certificates_that_are_missing_are_named(tmp_path):
-    settings = ClusterSettings.model_validate(
-        {"kind": "address", "address": "tls://127.0.0.1:9", "tls": {"ca": str(tmp_path / "ca.pem")}}
-    )
+def test_an_address_with_tls_needs_certificates():
+    settings = ClusterSettings(kind="address", address="tls://127.0.0.1:9")
     with pytest.raises(WinitError, match="needs certificates; name the files"), open_cluster(settings):
         pass
 
 
 def test_the_command_lists_the_workers_that_came(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster, "available_cores", lambda: 1)
     (tmp_path / "only.yaml").write_text("cluster: {kind: local}\n")
     ran = CliRunner().invoke(main, ["cluster", "--config", "only.yaml"])
     assert ran.exit_code == 0, ran.output

@@ -15,7 +15,7 @@ from distributed.core import Status
 
 from winit.errors import WinitError
 from winit.sweep.certificates import certificate_files, in_files
-from winit.sweep.settings import BATCH_SYSTEMS, BatchSettings, ClusterSettings, seconds_of
+from winit.sweep.settings import BatchSettings, ClusterSettings, seconds_of
 
 # A job whose workers cannot find the sweep ends after so many seconds.
 _DEATH_TIMEOUT = 60
@@ -104,18 +104,21 @@ def batch_cluster(
     """
     from dask_jobqueue.core import JobQueueCluster
 
-    with (
-        certificate_files(folder) as security,
-        JobQueueCluster(
-            job_cls=_job_class(_SYSTEMS[settings.kind]),
-            name="winit",
-            scheduler_cls=scheduler["cls"],
-            scheduler_options=scheduler["options"],
-            silence_logs="critical",
-            **_job_options(settings, security, folder, environment),
-        ) as cluster,
-    ):
-        yield cluster
+    with certificate_files(folder) as security:
+        options = _job_options(settings, security, folder, environment)
+        try:
+            cluster = JobQueueCluster(
+                job_cls=_job_class(_SYSTEMS[settings.kind]),
+                name="winit",
+                scheduler_cls=scheduler["cls"],
+                scheduler_options=scheduler["options"],
+                silence_logs="critical",
+                **options,
+            )
+        except RuntimeError as error:  # an interface that there is not, say
+            raise WinitError(f"the scheduler does not start: {error.__cause__ or error}") from error
+        with cluster:
+            yield cluster
 
 
 def _job_options(
@@ -195,6 +198,8 @@ async def _alive(system: System, jobs: Iterable[Any]) -> set[str]:
 
 def _in_a_line(error: Exception) -> str:
     """What a command of the batch system complained about."""
+    if isinstance(error, FileNotFoundError):
+        return f"there is no command {error.filename} on this machine"
     _, _, complaint = str(error).partition("stderr:\n")
     return " ".join((complaint or str(error)).split())
 
@@ -269,6 +274,3 @@ class JobKeeper:
         *_, last = ["", *(line.strip() for line in text.splitlines() if line.strip())]
         said = f"; it said last: {last}" if last else ""
         return f"job {job_id} ended before its workers came{said} (logs are in {self._logs})"
-
-
-assert set(_SYSTEMS) == set(BATCH_SYSTEMS)
