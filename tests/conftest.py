@@ -1,11 +1,15 @@
-"""Threads are fixed before NumPy is loaded, as on a worker."""
+"""Threads are fixed before NumPy is loaded, as on a worker; Dask's settings are nobody's own."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 from winit.sweep.machine import one_thread_each
 
 one_thread_each()
+_DASK = tempfile.TemporaryDirectory(prefix="winit-dask-")  # dask_jobqueue writes a file there
+os.environ["DASK_CONFIG"] = _DASK.name
 
 
 def pytest_collection_modifyitems(items):

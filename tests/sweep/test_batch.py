@@ -4,7 +4,6 @@ import asyncio
 import shlex
 from types import SimpleNamespace
 
-import dask.config
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -31,16 +30,6 @@ BATCH = {
     "scratch": "/scratch/me",
     "prologue": ["module load python"],
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def dask_at_home(tmp_path_factory):
-    """The first import of dask_jobqueue writes a file among the user's settings of Dask."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dask.config, "PATH", str(tmp_path_factory.mktemp("dask")))
-        import dask_jobqueue  # noqa: F401 - so that it is done here
-
-        yield
 
 
 def settings(kind, **batch):
