@@ -1,6 +1,7 @@
 """A real SLURM: jobs as workers, jobs as steps, and whatever may happen to a job."""
 
 import re
+import shutil
 import signal
 import stat
 import time
@@ -22,20 +23,28 @@ SWEEP = ("winit", "sweep", "--cluster", "slurm")
 
 
 @pytest.fixture(autouse=True)
-def no_job_before(slurm):
-    """No test starts with another's jobs, nor leaves any."""
+def no_job_is_left(slurm):
+    """No test begins with another's jobs."""
     yield
     slurm.cancel_all()
 
 
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    """The results folder of a project that was planned, which does not hang on where it computes."""
+    project = Project(tmp_path_factory.mktemp("planned"))
+    project.plan()
+    return project.results
+
+
 @pytest.fixture
-def project(tmp_path, slurm):
+def project(tmp_path, slurm, planned):
     """Makes a project whose sweep is in jobs; the arguments change what jobs are like."""
 
     def make(**batch):
         project = Project(tmp_path, cluster={"batch": BATCH | batch})
         project.environment["PATH"] = f"{slurm.folder / 'bin'}:{project.environment['PATH']}"
-        project.plan()
+        shutil.copytree(planned, project.results)
         return project
 
     return make
@@ -87,6 +96,7 @@ HERE = {
 
 def test_steps_as_jobs_by_the_profile_once_it_is_filled_in_have_the_same_bits(project, undisturbed):
     project = project()
+    shutil.rmtree(project.results)  # planning is one of the steps
     path = project.folder / "profiles/slurm/config.yaml"
     profile = yaml.safe_load(path.read_text())
     told = dict(item.split("=", 1) for item in profile["default-resources"])
@@ -137,7 +147,7 @@ def test_a_sweep_outlives_the_walltime_of_its_jobs(project, slurm, undisturbed):
     (first,) = slurm.jobs()
     finished(process)
     pids = [process for process, _, _ in project.lines()]
-    assert len(set(pids)) == 2
+    assert len(set(pids)) >= 2
     changed = next(i for i, pid in enumerate(pids) if pid != pids[0])
     left = project.lines()[changed - 1][2]
     assert "TIME LIMIT" not in (project.results / f"cluster/winit-{first}.err").read_text()
@@ -149,6 +159,7 @@ def test_a_sweep_outlives_the_walltime_of_its_jobs(project, slurm, undisturbed):
 
 def test_a_controller_that_restarts_disturbs_no_job(project, slurm, undisturbed):
     project = project()
+    project.environment["WINIT_TEST_SECONDS"] = "0.3"  # it is away for some seconds
     process = sweeping(project)
     jobs = slurm.jobs()
     slurm.controller.terminate()
@@ -170,10 +181,10 @@ def test_a_cell_that_takes_all_memory_ends_its_worker_and_not_the_job(project, s
 
 
 def test_a_cell_for_which_slurm_ends_its_job_fails_alone(project, slurm, undisturbed):
-    # Workers may take 800 MB of what SLURM takes for 600, so that it comes before the nanny.
-    project = project(memory="900 MB", directives=["--mem=600M"])
+    # Workers think that they have far more than SLURM gives: nannies look more often than it does.
+    project = project(memory="4 GB", directives=["--mem=600M"], prologue=["ulimit -m unlimited"])
     tries, seconds = fails_alone(project)
-    assert sum("Exceeded job memory limit" in log.read_text() for log in logs_of_jobs(project)) >= 3
+    assert sum("Exceeded job memory limit" in log.read_text() for log in logs_of_jobs(project)) >= 2
     assert project.layers() == undisturbed
     record("a SLURM job out of memory", tries, project.computed_twice(), seconds)
 
