@@ -281,3 +281,20 @@ def test_jobs_that_end_again_and_again_before_a_worker_comes_end_the_sweep(tmp_p
         cluster.workers["winit-1"] = cluster.jobs[0]
     with pytest.raises(WinitError, match=r"no worker came of 3 rounds of jobs: job 1 .*: no such module"):
         keeper.look()
+
+
+def test_a_batch_system_that_is_away_for_some_minutes_does_not_end_a_sweep_that_had_workers(tmp_path):
+    keeper = JobKeeper(cluster := Cluster(lambda: ""), "slurm", 1, tmp_path)
+    del cluster.workers["winit-1"]
+    keeper.look()
+    cluster.scheduler.workers.clear()
+    refused = Job(None, [], lambda: "")
+    refused.refused = "Socket timed out"
+    waited = 0.0
+    while waited < 120:
+        cluster.workers["winit-2"] = refused
+        waited += keeper.look()
+    with pytest.raises(WinitError, match=r"no worker came of 10 rounds of jobs: Socket timed out"):
+        for _ in range(10):
+            cluster.workers["winit-2"] = refused
+            keeper.look()

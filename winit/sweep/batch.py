@@ -23,8 +23,9 @@ _DEATH_TIMEOUT = 60
 _SECONDS_UNTIL_LOST = 30.0
 # Batch systems do not like to be asked often: less and less while nothing changes.
 _SECONDS_BETWEEN_LOOKS, _LONGEST_BETWEEN_LOOKS = 1.0, 30.0
-# So many times in a row jobs may end before a worker came, and none came meanwhile.
-_VAIN_ROUNDS = 3
+# So many times in a row jobs may be refused, or end before a worker came, while there is none: few before the
+# first one ever came; later the batch system may only be away for some minutes.
+_VAIN_ROUNDS, _VAIN_ROUNDS_LATER = 3, 10
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ class JobKeeper:
         self._logs = logs
         self._missing_since: dict[Any, float] = {}
         self._connected: set[Any] = set()
-        self._vain_rounds = 0
+        self._vain_rounds, self._patience = 0, _VAIN_ROUNDS
         self._pause = _SECONDS_BETWEEN_LOOKS
 
     def look(self) -> float:
@@ -228,10 +229,10 @@ class JobKeeper:
         before = set(self._connected)
         vain = self._cluster.sync(self._forget_lost)
         if self._connected:
-            self._vain_rounds = 0
+            self._vain_rounds, self._patience = 0, _VAIN_ROUNDS_LATER
         elif vain:
             self._vain_rounds += 1
-            if self._vain_rounds >= _VAIN_ROUNDS:
+            if self._vain_rounds >= self._patience:
                 raise WinitError(f"no worker came of {self._vain_rounds} rounds of jobs: {vain[-1]}")
         self._cluster.scale(jobs=self._count)  # type: ignore[call-arg] # of JobQueueCluster
         # Only for jobs without workers is the batch system asked.
