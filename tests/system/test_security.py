@@ -14,8 +14,8 @@ from authority import Authority, Files
 from dask_cluster import DaskCluster
 from support import CONFIG, Project, wait_until
 
-# So many that it sweeps for as long as any test here lasts.
-ENDLESS = [CONFIG["grids"][0] | {"seed": {"count": 4000}}]
+# So many that it sweeps for a minute, much longer than any test here looks at it.
+ENDLESS = [CONFIG["grids"][0] | {"seed": {"count": 1000}}]
 DASHBOARD = Address("127.0.0.1", 8787)
 
 
