@@ -83,7 +83,7 @@ def test_a_cell_must_fit_into_a_worker_of_a_job(kind):
         update={"cluster": checked(kind=kind, batch={"workers": 16, "memory": "5 GB"})}
     )
     plan = make_plan(config)
-    with pytest.raises(WinitError, match=r"of a job's 5\.0 GB.* set cluster\.batch\.workers to at most \d+"):
+    with pytest.raises(WinitError, match=r"of a job's 4\.9 GB.* set cluster\.batch\.workers to at most \d+"):
         check_memory(plan, config.cluster.room(2))
     wide = checked(kind=kind, batch={"workers": 16, "memory": "64 GB"})
     check_memory(plan, wide.room(2))

@@ -5,6 +5,8 @@ import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from packages import installed, program
+
 
 @dataclass(frozen=True)
 class Network:
@@ -24,16 +26,19 @@ class Network:
 
     def cut(self):
         """No packet passes from now on."""
-        _ip("ip", "link", "set", self.cable, "down", within=self.here)
+        _ip("link", "set", self.cable, "down", within=self.here)
 
     def restore(self):
         """Packets pass again."""
-        _ip("ip", "link", "set", self.cable, "up", within=self.here)
+        _ip("link", "set", self.cable, "up", within=self.here)
 
 
 @contextmanager
 def network():
     """Two namespaces where this machine allows them, and loopback where it does not."""
+    if lacking := installed("iproute2", programs=["ip"]):
+        yield Network(lacking=lacking)
+        return
     # Of this process: other tests may run beside these.
     here, there = f"winit-{os.getpid()}-a", f"winit-{os.getpid()}-b"
     cable, end = f"w{os.getpid()}a", f"w{os.getpid()}b"
@@ -42,16 +47,14 @@ def network():
     try:
         try:
             for name in (here, there):
-                _ip("ip", "netns", "add", name)
+                _ip("netns", "add", name)
                 made.append(name)
-            _ip(
-                "ip", "link", "add", cable, "netns", here, "type", "veth", "peer", "name", end, "netns", there
-            )
+            _ip("link", "add", cable, "netns", here, "type", "veth", "peer", "name", end, "netns", there)
             for name, device, address in ((here, cable, f"{block}.1"), (there, end, f"{block}.2")):
-                within = ("ip", "netns", "exec", name)
-                _ip("ip", "address", "add", f"{address}/24", "dev", device, within=within)
-                _ip("ip", "link", "set", device, "up", within=within)
-                _ip("ip", "link", "set", "lo", "up", within=within)
+                within = (program("ip"), "netns", "exec", name)
+                _ip("address", "add", f"{address}/24", "dev", device, within=within)
+                _ip("link", "set", device, "up", within=within)
+                _ip("link", "set", "lo", "up", within=within)
         except (OSError, subprocess.CalledProcessError) as error:
             said = getattr(error, "stderr", None) or error
             yield Network(lacking=f"this machine gives no network namespaces: {said}")
@@ -59,14 +62,15 @@ def network():
         yield Network(
             f"{block}.1",
             f"{block}.2",
-            ("ip", "netns", "exec", here),
-            ("ip", "netns", "exec", there),
+            (program("ip"), "netns", "exec", here),
+            (program("ip"), "netns", "exec", there),
             cable,
         )
     finally:
         for name in made:  # the cable goes with its ends
-            _ip("ip", "netns", "delete", name)
+            _ip("netns", "delete", name)
 
 
 def _ip(*command, within=()):
+    command = [program("ip"), *command]
     subprocess.run([*within, *command], check=True, capture_output=True, text=True, timeout=20)

@@ -17,16 +17,23 @@ def program(name):
 
 def need(*packages, programs):
     """Have ``programs``, by installing Debian's ``packages`` where one is missing, or skip with what is."""
+    if lacking := installed(*packages, programs=programs):
+        pytest.skip(lacking)
+
+
+def installed(*packages, programs):
+    """The same; what is missing in spite of it is said in the return value, else empty."""
     if not missing(programs):
-        return
+        return ""
     wanted = f"{', '.join(missing(programs))} (Debian: apt-get install {' '.join(packages)})"
     if os.geteuid() != 0 or program("apt-get") is None:
-        pytest.skip(f"needs {wanted}; without root and apt-get it cannot be installed here")
+        return f"needs {wanted}; without root and apt-get it cannot be installed here"
     for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         done = _apt_get(*command)
     if missing(programs):
         last = ["", *done.stdout.strip().splitlines()][-1]
-        pytest.skip(f"needs {wanted}, which apt-get did not install: {last}")
+        return f"needs {wanted}, which apt-get did not install: {last}"
+    return ""
 
 
 def missing(programs):
