@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -16,6 +16,7 @@ import distributed
 from dask.utils import format_bytes
 from distributed.client import FutureCancelledError
 from distributed.comm.core import CommClosedError
+from distributed.scheduler import KilledWorker
 from distributed.utils import silence_logging_cmgr
 from rich.table import Table
 
@@ -174,8 +175,7 @@ def _batch(settings: ClusterSettings, workers: int | None, folder: Path) -> Iter
 def _address(settings: ClusterSettings, workers: int | None, folder: Path) -> Iterator[_Opened]:
     """A cluster of the user's own; how many workers it has is their business."""
     del workers, folder
-    if not settings.address:  # the settings are checked: for the type checker
-        raise LostClusterError("there is no address")
+    assert settings.address is not None, "the settings are checked"
     with silence_logging_cmgr(logging.CRITICAL):  # a lost scheduler is told in a line, not in a traceback
         yield _Opened(settings.address, security=_security(settings.address, settings.tls))
 
@@ -272,7 +272,10 @@ def _wait_for(count: int, client: distributed.Client, settings: ClusterSettings)
     """Wait until a worker has done something, which starts the first where a cluster grows by need."""
     seconds = settings.start_seconds or (_SECONDS_TO_START_HERE if settings.kind == "local" else None)
     try:
-        client.submit(fitness, pure=False).result(timeout=seconds)
+        while True:
+            with suppress(KilledWorker):  # the next one may live
+                client.submit(fitness, pure=False).result(timeout=seconds)
+                break
         client.wait_for_workers(count, timeout=seconds)
     except TimeoutError:
         raise WinitError(f"too few workers came within {seconds:g} s (cluster.start_seconds)") from None

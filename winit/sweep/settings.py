@@ -13,7 +13,6 @@ from winit.sweep.machine import memory_limit
 # What starts the workers of a job and looks after them takes itself, measured: Python and Dask.
 _NANNIES_BYTES = 0.1e9
 BATCH_SYSTEMS = ("slurm", "pbs", "sge", "lsf", "htcondor")
-KINDS = ("local", *BATCH_SYSTEMS, "address")
 
 
 def _walltime(value: str) -> str:
