@@ -1,48 +1,24 @@
 """The whole job through Snakemake, as a user runs it, and the results as an analyst reads them."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 import yaml
+from projects import computed, snakemake, tiny_project
 from samples import GRID_SIZE, RUNS, TINY
 
 from winit.sweep.store import Store
-
-ROOT = Path(__file__).parents[1]
-
-
-def snakemake(folder, *arguments):
-    """Run the workflow in ``folder``, a copy of what a user has."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path}
-    return subprocess.run(
-        ["snakemake", "--cores", "2", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """The workflow's files, with a tiny grid as the default config, after one run."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("Snakefile", "workflow", "profiles"):
-        source = ROOT / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    (folder / "config").mkdir()
-    # Short blocks and parts, so that there are several of each.
-    sweep = {"block_seconds": 0.01, "part_seconds": 0.05}
-    (folder / "config/default.yaml").write_text(yaml.safe_dump(TINY | {"sweep": sweep}))
+    folder = tiny_project(tmp_path_factory.mktemp("project"))
     run = snakemake(folder)
     assert run.returncode == 0, run.stdout + run.stderr
     return folder
@@ -162,11 +138,6 @@ def part_in_use(results):
     return results / "parts" / name, cells
 
 
-def computed(results):
-    (manifest,) = (results / "shards").glob("1-of-1.json")
-    return json.loads(manifest.read_text())["computed"]
-
-
 def test_a_run_that_was_cut_off_goes_on_where_it_was(project):
     results = project / "results"
     part, lost = part_in_use(results)
@@ -193,49 +164,3 @@ def test_a_damaged_part_is_computed_anew_by_the_next_run(project):
     assert second.returncode == 0, second.stdout + second.stderr
     assert computed(results) == lost
     assert len(pl.read_parquet(results / "cells.parquet")) == GRID_SIZE
-
-
-OWN = """
-import pathlib
-from winit import Law
-
-def ones(layer):
-    if layer.depth > 2 and pathlib.Path("broken").exists():
-        raise ArithmeticError("no ones today")
-    return Law("constant", mean=1.0)
-"""
-
-
-def test_cells_that_fail_are_named_at_the_end_and_tried_again_by_the_next_run(project):
-    (project / "own.py").write_text(OWN)
-    (project / "broken").touch()
-    grid = TINY["grids"][0] | {"initializer": ["own.py:ones", "he_normal"], "activation": "tanh", "seed": [0]}
-    train = TINY["training"]["grids"][0] | {"initializer": "own.py:ones", "depth": [0, 3], "seed": 0}
-    training = json.dumps({"grids": [train], "task": TINY["training"]["task"]})
-    arguments = ("--config", f"grids={json.dumps([grid])}", f"training={training}", "results=failing")
-    run = snakemake(project, *arguments)
-    assert run.returncode == 1
-    assert "2 cells failed" in run.stderr
-    assert "initializer own.py:ones, activation tanh, depth 4" in run.stderr
-    assert "4 runs failed" in run.stderr
-    assert "initializer own.py:ones, activation tanh, depth 3, width 8, learning_rate 0.1" in run.stderr
-    assert "no ones today" in run.stderr
-    cells = pl.read_parquet(project / "failing/cells.parquet")
-    assert cells.group_by("status").len().sort("status").rows() == [("failed", 2), ("ok", 6)]
-    report = (project / "failing/report.html").read_text()
-    assert report.count("no ones today") == 6
-    assert "own.py:ones, tanh, depth 3, width 8, seed 0, learning rate 1000" in report
-    (project / "broken").unlink()
-    manifests = [f"failing/{folder}shards/1-of-1.json" for folder in ("", "training/")]
-    arguments = (*manifests, "failing/cells.parquet", "failing/training_runs.parquet", *arguments)
-    run = snakemake(project, *arguments)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert (computed(project / "failing"), computed(project / "failing/training")) == (2, 4)
-    assert set(pl.read_parquet(project / "failing/cells.parquet")["status"].cast(pl.String)) == {"ok"}
-    # An edited function is computed anew by the next run, and it alone.
-    (project / "own.py").write_text(OWN.replace("mean=1.0", "mean=1.5"))
-    arguments = [wanted for wanted in arguments if "training/" not in wanted and "runs" not in wanted]
-    run = snakemake(project, *arguments)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert (computed(project / "failing"), computed(project / "failing/training")) == (4, 4)
-    assert snakemake(project, *arguments, "--dry-run").stdout.count("Nothing to be done") == 1

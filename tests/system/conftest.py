@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from support import Project
 os.environ.setdefault(
     "WINIT_RELIABILITY", str(Path(tempfile.gettempdir()) / f"winit-reliability-{os.getpid()}")
 )
+
+
+# Started in the background, as by a script, this process would ignore Ctrl-C, and all that it starts too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

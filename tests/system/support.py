@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +13,8 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import yaml
+from projects import workflow_in
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 CELLS = 80
 
@@ -63,12 +62,8 @@ class Project:
 
     def __init__(self, folder, **config):
         self.folder = folder
-        for name in ("Snakefile", "workflow", "profiles"):
-            source = ROOT / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+        workflow_in(folder, CONFIG | config)
         (folder / "counting.py").write_text(COUNTING)
-        (folder / "config").mkdir()
-        self.configure(**config)
         self.log = folder / "cells.log"
         home = folder / "home"
         home.mkdir()
