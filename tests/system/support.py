@@ -65,12 +65,9 @@ class Project:
         workflow_in(folder, CONFIG | config)
         (folder / "counting.py").write_text(COUNTING)
         self.log = folder / "cells.log"
-        home = folder / "home"
-        home.mkdir()
         self.environment = os.environ | {
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "WINIT_TEST_LOG": str(self.log),
-            "HOME": str(home),  # importing dask_jobqueue writes a file there
         }
 
     def configure(self, **config):

@@ -184,7 +184,7 @@ def test_a_cell_for_which_slurm_ends_its_job_fails_alone(project, slurm, undistu
     # Workers think that they have far more than SLURM gives: nannies look more often than it does.
     project = project(memory="4 GB", directives=["--mem=600M"], prologue=["ulimit -m unlimited"])
     tries, seconds = fails_alone(project)
-    assert sum("Exceeded job memory limit" in log.read_text() for log in logs_of_jobs(project)) >= 2
+    assert any("Exceeded job memory limit" in log.read_text() for log in logs_of_jobs(project))
     assert project.layers() == undisturbed
     record("a SLURM job out of memory", tries, project.computed_twice(), seconds)
 
