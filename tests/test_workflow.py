@@ -1,7 +1,6 @@
 """The whole job through Snakemake, as a user runs it, and the results as an analyst reads them."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -11,8 +10,6 @@ import pytest
 import yaml
 from projects import computed, snakemake, tiny_project
 from samples import GRID_SIZE, RUNS, TINY
-
-from winit.sweep.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -126,41 +123,3 @@ def test_a_grid_larger_than_allowed_starts_nothing_and_the_mend_is_named(project
     assert f"{GRID_SIZE} cells, more than sweep.max_cells" in run.stderr
     assert "raise it in the config" in run.stderr
     assert "Traceback" not in run.stderr
-
-
-def part_in_use(results):
-    """A part with some cells of the grid that the project began with, and how many."""
-    plan = pl.read_parquet(results / "plan.parquet").filter(pl.col("depth").is_in([1, 4]))
-    index = pl.from_arrow(Store(results / "parts").index()).join(plan, "cell_id", "semi")
-    name = index["part"].sort()[0]
-    cells = len(index.filter(pl.col("part") == name))
-    assert 0 < cells < GRID_SIZE
-    return results / "parts" / name, cells
-
-
-def test_a_run_that_was_cut_off_goes_on_where_it_was(project):
-    results = project / "results"
-    part, lost = part_in_use(results)
-    part.unlink()
-    for name in ("shards", "layers"):
-        shutil.rmtree(results / name)
-    run = snakemake(project, "results/cells.parquet")
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert computed(results) == lost
-
-
-def test_a_damaged_part_is_computed_anew_by_the_next_run(project):
-    results = project / "results"
-    part, lost = part_in_use(results)
-    content = bytearray(part.read_bytes())
-    content[len(content) // 3] ^= 1
-    part.write_bytes(content)
-    again = ("results/cells.parquet", "--config", 'thresholds={"vanishing": 0.2}')
-    first = snakemake(project, *again)
-    assert first.returncode == 1
-    assert f"{lost} of {GRID_SIZE} planned cells are not in the store" in first.stderr
-    assert (results / "parts/set-aside" / part.name).exists()
-    second = snakemake(project, *again)
-    assert second.returncode == 0, second.stdout + second.stderr
-    assert computed(results) == lost
-    assert len(pl.read_parquet(results / "cells.parquet")) == GRID_SIZE

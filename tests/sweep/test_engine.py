@@ -9,7 +9,7 @@ import pytest
 from samples import GRID_SIZE, make_results, tiny
 
 from winit.network.labels import LabelError
-from winit.sweep import cluster, engine
+from winit.sweep import engine
 from winit.sweep.cluster import open_cluster
 from winit.sweep.collect import collect
 from winit.sweep.engine import Outcome, Writer, blocks
@@ -163,18 +163,6 @@ def test_an_edited_function_is_computed_anew_and_nothing_else_is(client, tmp_pat
     assert run(make_plan(config), client, store).computed == 0
     own.write_text(OWN.replace("**-0.5", "**-0.25"))
     assert run(make_plan(config), client, store).computed == 4
-
-
-def test_workers_that_are_lost_for_good_are_replaced(tmp_path, monkeypatch):
-    monkeypatch.setitem(cluster._DASK_SETTINGS, "distributed.deploy.lost-worker-timeout", "500ms")
-    plan = make_plan(tiny(seed=[0]))
-    with open_cluster(ClusterSettings(), 2) as client:
-        before = set(client.run(os.getpid).values())
-        for nanny in list(client.cluster.workers.values()):
-            client.sync(nanny.close)
-        outcome = run(plan, client, Store(tmp_path / "parts"))
-        assert not before & set(client.run(os.getpid).values())
-    assert (outcome.computed, outcome.failed) == (plan.num_rows, [])
 
 
 def test_finished_work_reaches_the_disk_while_the_next_is_long_in_coming(tmp_path):

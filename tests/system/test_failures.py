@@ -1,10 +1,65 @@
-"""Cells that fail: named at the end of the workflow, and tried again by the next."""
+"""What goes wrong in the workflow: damage is mended, failures are named, and the next run goes on."""
 
 import json
+import shutil
 
 import polars as pl
+import pytest
 from projects import computed, snakemake, tiny_project
-from samples import TINY
+from samples import GRID_SIZE, TINY
+
+from winit.sweep.store import Store
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A workflow's folder with the dataset of a tiny grid, which was swept in two runs."""
+    folder = tiny_project(tmp_path_factory.mktemp("swept"))
+    half = json.dumps([TINY["grids"][0] | {"depth": 1}])
+    for config in (["--config", f"grids={half}"], []):
+        run = snakemake(folder, "results/cells.parquet", *config)
+        assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+def part_in_use(results):
+    """A part with some cells of the grid, and how many."""
+    plan = pl.read_parquet(results / "plan.parquet")
+    index = pl.from_arrow(Store(results / "parts").index()).join(plan, "cell_id", "semi")
+    name = index["part"].sort()[0]
+    cells = len(index.filter(pl.col("part") == name))
+    assert 0 < cells < GRID_SIZE
+    return results / "parts" / name, cells
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_was(swept):
+    results = swept / "results"
+    part, lost = part_in_use(results)
+    part.unlink()
+    (results / "cells.parquet").unlink()
+    for name in ("shards", "layers"):
+        shutil.rmtree(results / name)
+    run = snakemake(swept, "results/cells.parquet")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert computed(results) == lost
+
+
+def test_a_damaged_part_is_computed_anew_by_the_next_run(swept):
+    results = swept / "results"
+    part, lost = part_in_use(results)
+    content = bytearray(part.read_bytes())
+    content[len(content) // 3] ^= 1
+    part.write_bytes(content)
+    again = ("results/cells.parquet", "--config", 'thresholds={"vanishing": 0.2}')
+    first = snakemake(swept, *again)
+    assert first.returncode == 1
+    assert f"{lost} of {GRID_SIZE} planned cells are not in the store" in first.stderr
+    assert (results / "parts/set-aside" / part.name).exists()
+    second = snakemake(swept, *again)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert computed(results) == lost
+    assert len(pl.read_parquet(results / "cells.parquet")) == GRID_SIZE
+
 
 OWN = """
 import pathlib

@@ -1,10 +1,14 @@
-"""A worker that hangs counts as dead, and does not outlive that."""
+"""Workers that hang, or are lost with what looks after them, are replaced."""
 
+import os
 import signal
 import time
 
 import psutil
 from support import CELLS, record, workers_of
+
+from winit.sweep.cluster import open_cluster
+from winit.sweep.settings import ClusterSettings
 
 
 def test_a_stopped_worker_is_replaced_and_gone(project, undisturbed):
@@ -24,3 +28,11 @@ def test_a_stopped_worker_is_replaced_and_gone(project, undisturbed):
     held = {cell for begun_by, cell, _ in project.lines() if begun_by == stopped}
     again = [when for _, cell, when in project.lines() if cell in held and when > since]
     record("a worker that hangs for 5 s (SIGSTOP)", 1, project.computed_twice(), max(again) - since)
+
+
+def test_workers_that_are_lost_for_good_are_replaced():
+    with open_cluster(ClusterSettings(), 2) as client:
+        before = set(client.run(os.getpid).values())
+        for nanny in list(client.cluster.workers.values()):
+            client.sync(nanny.close)
+        assert client.submit(os.getpid, pure=False).result(timeout=60) not in before
