@@ -85,15 +85,12 @@ class _Collection:
     """The plan of a sweep in the order of the tables, the index of its store, and a folder to write to."""
 
     def __init__(self, sweep: Results, order: Sequence[str]) -> None:
-        self._exits = ExitStack()
-        try:
-            self._open(sweep, order)
-        except BaseException:
-            self._exits.close()
-            raise
+        with ExitStack() as stack:
+            self._open(stack, sweep, order)
+            self._exits = stack.pop_all()
 
-    def _open(self, sweep: Results, order: Sequence[str]) -> None:
-        self._exits.enter_context(exclusive(sweep.lock("collect"), "collects the same results"))
+    def _open(self, stack: ExitStack, sweep: Results, order: Sequence[str]) -> None:
+        stack.enter_context(exclusive(sweep.lock("collect"), "collects the same results"))
         for forgotten in sweep.folder.glob(f"{_SCRATCH}*"):  # of one that was killed: nobody else is at it
             shutil.rmtree(forgotten)
         plan, self._store = sweep.read_plan(), Store(sweep.parts)
@@ -111,9 +108,9 @@ class _Collection:
         place = pc.index_in(index["cell_id"], self._plan["cell_id"].combine_chunks())
         self._index = index.append_column(PLACE, place).filter(pc.is_valid(place))
         folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=sweep.folder)
-        self.scratch = Path(self._exits.enter_context(folder))
+        self.scratch = Path(stack.enter_context(folder))
         spill: dict[str, Any] = {"temp_directory": str(self.scratch / "spill"), "memory_limit": _MEMORY}
-        self._database = self._exits.enter_context(duckdb.connect(config=spill))
+        self._database = stack.enter_context(duckdb.connect(config=spill))
         self._database.register("plan", self._plan)
         self._database.register("store_index", self._index)
 
