@@ -90,10 +90,10 @@ class _Collection:
             self._exits = stack.pop_all()
 
     def _open(self, stack: ExitStack, sweep: Results, order: Sequence[str]) -> None:
+        plan, self._store = sweep.read_plan(), Store(sweep.parts)
         stack.enter_context(exclusive(sweep.lock("collect"), "collects the same results"))
         for forgotten in sweep.folder.glob(f"{_SCRATCH}*"):  # of one that was killed: nobody else is at it
             shutil.rmtree(forgotten)
-        plan, self._store = sweep.read_plan(), Store(sweep.parts)
         index = _verified(self._store)
         todo = missing(plan, index)
         if todo.num_rows:
