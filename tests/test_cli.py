@@ -225,3 +225,17 @@ def test_the_example_of_the_python_interface_is_true():
 def test_debug_shows_the_traceback():
     result = run("--debug", "query", "SELECT 1", "--results", "nowhere")
     assert isinstance(result.exception, winit.WinitError)
+
+
+def test_sigterm_is_not_taken_for_an_error_of_a_users_function(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import os, signal\n\ndef told_to_end(layer):\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "winit", "simulate", "own.py:told_to_end", "tanh"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 143
+    assert ran.stderr == "winit: terminated; what is finished is kept, the same command goes on\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from winit.errors import WinitError
-from winit.signals import leave_when_told
+from winit.signals import Terminated, leave_when_told
 
 if TYPE_CHECKING:
     from winit.sweep.config import Config
@@ -27,6 +27,9 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             click.echo("winit: stopped; what is finished is kept, the same command goes on", err=True)
             context.exit(130)
+        except Terminated as error:
+            click.echo(f"winit: {error}", err=True)
+            context.exit(error.exit_code)
         except (WinitError, OSError) as error:
             if context.params["debug"]:
                 raise
@@ -229,7 +232,7 @@ def train(config_file: Path, threads: int, cluster: str | None) -> None:
 @_cluster_option
 @click.option("--show", is_flag=True, help="Print the job script that would be submitted, and start nothing.")
 def cluster(config_file: Path, cluster: str | None, show: bool) -> None:
-    """Try the cluster of the config: start it, list its workers, end it.
+    """Try the cluster of the config: start it (of jobs one), list its workers, end it.
 
     Where a worker could not do the work, says why.
     """
@@ -247,7 +250,10 @@ def cluster(config_file: Path, cluster: str | None, show: bool) -> None:
     if show:
         click.echo(job_script_of(where.cluster, Path(where.results)))
         return
-    with open_cluster(where.cluster, folder=Path(where.results)) as client:
+    # Of jobs one will do to see whether they work.
+    workers = None if where.cluster.kind == "local" else 1
+    click.echo("waiting for a worker; Ctrl-C ends it", err=True)
+    with open_cluster(where.cluster, workers, Path(where.results)) as client:
         Console(highlight=False).print(table_of_workers(client))
 
 

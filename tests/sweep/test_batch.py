@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import shlex
 from types import SimpleNamespace
 
@@ -176,10 +177,11 @@ def test_a_job_script_can_be_seen_before_it_is_submitted(tmp_path):
         assert "submits no jobs; take --cluster slurm, pbs, sge, lsf or htcondor" in result.output
 
 
+@pytest.mark.parametrize("name", ["my results", "R&D", "it's", "$x", "run(2)", "50%"])
 @pytest.mark.parametrize("kind", BATCH_SYSTEMS)
-def test_a_folder_with_a_space_is_refused(tmp_path, kind):
-    with pytest.raises(WinitError, match=r"do not take a path with spaces, as .*my results"):
-        script(kind, tmp_path / "my results")
+def test_a_folder_that_a_shell_would_take_apart_is_refused(tmp_path, kind, name):
+    with pytest.raises(WinitError, match=f"{re.escape(name)}/cluster has spaces or signs"):
+        script(kind, tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -301,3 +303,24 @@ def test_a_batch_system_that_is_away_for_some_minutes_does_not_end_a_sweep_that_
     assert sum(itertools.islice(pauses, 9)) > 120
     with pytest.raises(WinitError, match=r"no worker came of 10 rounds of jobs: Socket timed out"):
         next(pauses)
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        (
+            "09:00 - distributed.nanny - INFO - Start\nKilled\n09:01 - distributed.nanny - INFO - End",
+            "Killed",
+        ),
+        (
+            "09:00 - distributed.nanny - INFO - Start\n09:01 - distributed.nanny - INFO - End worker",
+            "did not reach",
+        ),
+    ],
+)
+def test_the_last_words_of_a_job_are_those_that_say_something(tmp_path, log, said):
+    (tmp_path / "winit-1.err").write_text(log)
+    (tmp_path / "winit-11.err").write_text("another job's")
+    words = JobKeeper(Cluster(lambda: ""), "slurm", 1, tmp_path)._last_words("1")
+    assert said in words
+    assert "another" not in words

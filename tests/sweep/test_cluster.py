@@ -2,12 +2,12 @@
 
 import dataclasses
 import threading
-import time
 from contextlib import contextmanager
 
 import psutil
 import pytest
 from click.testing import CliRunner
+from distributed.comm.core import CommClosedError
 from samples import tiny
 
 from winit.cli import main
@@ -73,6 +73,17 @@ def test_a_part_of_another_version_is_not_stored(client, tmp_path, monkeypatch):
     assert store.index().num_rows == 0
 
 
+def test_a_lost_connection_is_no_failure_of_a_cell(client, tmp_path, monkeypatch):
+    async def lost(_):
+        return [CommClosedError("gone")]
+
+    monkeypatch.setattr(engine, "_outcomes", lost)
+    plan, store = make_plan(tiny(seed=[0])).slice(0, 1), Store(tmp_path / "parts")
+    with Progress(1) as progress, pytest.raises(CommClosedError):
+        sweep(plan, client, store, 10.0, Outcome(1, 0), progress)
+    assert store.index().num_rows == 0
+
+
 def test_nobody_comes_in_time():
     with (
         pytest.raises(WinitError, match=r"too few workers came within 0\.01 s \(cluster\.start_seconds\)"),
@@ -81,13 +92,22 @@ def test_nobody_comes_in_time():
         pass
 
 
-def wait_in_vain(client, gone):
-    """For something that would take longer than the cluster lasts."""
-    gone.set()
-    client.submit(time.sleep, 5).result()
+def sweep_without(gone, client, folder):
+    """A sweep that takes longer than the cluster lasts: its first part tells that this is over."""
+
+    class Telling(Progress):
+        def advance(self, *arguments, **options):
+            super().advance(*arguments, **options)
+            gone.set()
+
+    config = tiny(seed={"count": 100})
+    blocks = config.sweep.model_copy(update={"block_seconds": 1e-9})
+    plan = make_plan(config.model_copy(update={"sweep": blocks}))
+    with Telling(plan.num_rows) as progress, progress.counting(lambda: engine.number_of_workers(client)):
+        sweep(plan, client, Store(folder / "parts"), 0.1, Outcome(plan.num_rows, 0), progress)
 
 
-def test_what_cannot_be_mended_ends_the_sweep(monkeypatch):
+def test_what_cannot_be_mended_ends_the_sweep(monkeypatch, tmp_path):
     gone = threading.Event()
 
     @contextmanager
@@ -102,7 +122,7 @@ def test_what_cannot_be_mended_ends_the_sweep(monkeypatch):
 
     monkeypatch.setitem(cluster._KINDS, "local", without_jobs)
     with pytest.raises(WinitError, match="no more jobs"), open_cluster(ClusterSettings(), 1) as client:
-        wait_in_vain(client, gone)
+        sweep_without(gone, client, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Jobs of a batch system as workers: what is submitted, and that there are as many as are asked for."""
 
 import importlib
+import re
 import shlex
 import sys
 import time
@@ -26,6 +27,7 @@ _SECONDS_BETWEEN_LOOKS, _LONGEST_BETWEEN_LOOKS = 1.0, 30.0
 # So many times in a row jobs may be refused, or end before a worker came, while there is none: few before the
 # first one ever came; later the batch system may only be away for some minutes.
 _VAIN_ROUNDS, _VAIN_ROUNDS_LATER = 3, 10
+_UNREACHED = "; its workers did not reach the sweep, as over a wrong network: see cluster.batch.interface"
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,10 @@ def _job_options(
     lifetime, stagger = batch.lifetime
     exported = dict(environment) | {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}
     logs = str(folder.resolve())
-    if len(logs.split()) > 1:
+    if not re.fullmatch(r"[\w@+=:,./-]+", logs):
         raise WinitError(
-            f"batch systems do not take a path with spaces, as {logs} is; take another results folder"
+            f"{logs} has spaces or signs that mean something to a shell, which job scripts cannot have; take"
+            " another results folder"
         )
     return {
         "job_name": "winit",
@@ -270,8 +273,9 @@ class JobKeeper:
 
     def _last_words(self, job_id: str) -> str:
         """The end of the logs of a job."""
-        logs = [path for path in sorted(self._logs.glob(f"*{job_id}*")) if path.is_file()]
+        whole = re.compile(rf"(?<!\d){re.escape(job_id)}(?!\d)")
+        logs = [path for path in sorted(self._logs.iterdir()) if path.is_file() and whole.search(path.name)]
         text = "\n".join(log.read_text(encoding="utf-8", errors="replace") for log in logs)
-        *_, last = ["", *(line.strip() for line in text.splitlines() if line.strip())]
-        said = f"; it said last: {last}" if last else ""
+        complaints = [line.strip() for line in text.splitlines() if line.strip() and " - INFO - " not in line]
+        said = f"; it said last: {complaints[-1]}" if complaints else _UNREACHED if text else ""
         return f"job {job_id} ended before its workers came{said} (logs are in {self._logs})"

@@ -27,18 +27,18 @@ def certificate_files(folder: Path) -> Iterator[Security]:
         with _undisturbed(folder):
             own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder.resolve()))
             stack.callback(_remove, own)
-            stack.enter_context(exclusive(_lock(own), "sweeps"))
-            for other in folder.resolve().glob(f"{_PREFIX}*"):
-                # Our own is held: if it can be had nevertheless, nothing here is kept by a lock.
-                if not _is_held(other) and _is_held(own):
-                    shutil.rmtree(other, ignore_errors=True)
+            others = [other for other in folder.resolve().glob(f"{_PREFIX}*") if other != own]
+            if stack.enter_context(exclusive(_lock(own), "sweeps")):
+                for other in others:
+                    if not _is_held(other):
+                        shutil.rmtree(other, ignore_errors=True)
         made = Security.temporary()
         _write(own / "cert", made.tls_client_cert)
         _write(own / "key", made.tls_client_key)
         yield in_files(own)
 
 
-def _undisturbed(folder: Path) -> AbstractContextManager[None]:
+def _undisturbed(folder: Path) -> AbstractContextManager[bool]:
     """While sweeps that begin or end at the same time wait: a new folder is not held for a moment."""
     return exclusive(folder / "lock", "makes or removes certificates")
 
@@ -52,7 +52,7 @@ def _is_held(folder: Path) -> bool:
     try:
         with exclusive(_lock(folder), "removes it", wait=False):
             return False
-    except HeldError:
+    except (HeldError, PermissionError):  # the latter: another user's
         return True
 
 

@@ -66,16 +66,21 @@ def open_cluster(
         _client(opened) as client,
         _Keeper(client, opened.look) as keeper,
     ):
+        if settings.dashboard and not isinstance(opened.scheduler, str):
+            print(f"dashboard: {opened.scheduler.dashboard_link}", file=sys.stderr)  # noqa: T201
         try:
             _wait_for(opened.together, client, settings)
             _check(client)
             yield client
-        except (CommClosedError, FutureCancelledError) as error:
-            if keeper.error:
+        except Exception as error:
+            if keeper.error:  # it closed the client, which shows in many ways
                 raise keeper.error from error
-            raise LostClusterError(
-                "the connection to the cluster is lost; what is finished is kept, the same command goes on"
-            ) from error
+            if isinstance(error, CommClosedError | FutureCancelledError):
+                raise LostClusterError(
+                    "the connection to the cluster is lost; what is finished is kept, the same command goes"
+                    " on"
+                ) from error
+            raise
 
 
 def job_script_of(settings: ClusterSettings, folder: Path) -> str:
@@ -216,7 +221,6 @@ def _scheduler(settings: ClusterSettings) -> dict[str, Any]:
         import bokeh  # noqa: F401 - only to see whether it is there
     except ImportError:
         raise WinitError("the dashboard needs bokeh: pip install bokeh, or dashboard: false") from None
-    print(f"dashboard: http://{_DASHBOARD}/status", file=sys.stderr)  # noqa: T201
     return {"cls": distributed.Scheduler, "options": {"port": 0, "dashboard_address": _DASHBOARD}}
 
 

@@ -91,9 +91,11 @@ class _Collection:
 
     def _open(self, stack: ExitStack, sweep: Results, order: Sequence[str]) -> None:
         plan, self._store = sweep.read_plan(), Store(sweep.parts)
-        stack.enter_context(exclusive(sweep.lock("collect"), "collects the same results"))
-        for forgotten in sweep.folder.glob(f"{_SCRATCH}*"):  # of one that was killed: nobody else is at it
-            shutil.rmtree(forgotten)
+        if stack.enter_context(exclusive(sweep.lock("collect"), "collects the same results")):
+            for forgotten in sweep.folder.glob(
+                f"{_SCRATCH}*"
+            ):  # of one that was killed: nobody else is at it
+                shutil.rmtree(forgotten)
         index = _verified(self._store)
         todo = missing(plan, index)
         if todo.num_rows:

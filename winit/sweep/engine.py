@@ -13,6 +13,7 @@ from typing import Self, TypeAlias
 import distributed
 import pyarrow as pa
 from distributed.client import FutureCancelledError
+from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from winit.errors import WinitError
@@ -34,6 +35,9 @@ _GATHERING = 0.8
 _DEATHS_AMONG_OTHERS, _DEATHS_ALONE = 2, 3
 # Workers come and go; so often they are counted.
 _SECONDS_BETWEEN_COUNTS = 2.0
+
+# What a task comes to when its scheduler is gone; no cell is to blame.
+_LOST = (FutureCancelledError, CommClosedError)
 
 Pending: TypeAlias = "distributed.Future[Part]"
 
@@ -109,7 +113,7 @@ def _results(todo: pa.Table, client: distributed.Client) -> Iterator[Part]:
         running.update(submit(itertools.islice(waiting, wanted)))
         for future, outcome in zip(finished, client.sync(_outcomes, finished), strict=True):
             cells = cells_of_task.pop(future)
-            if isinstance(outcome, FutureCancelledError):
+            if isinstance(outcome, _LOST):
                 raise outcome
             if isinstance(outcome, Part):
                 yield _alike(outcome, cells[0])
@@ -166,7 +170,7 @@ def _alone(cell: AnyCell, client: distributed.Client) -> Part:
     deaths = 0
     while True:
         (outcome,) = client.sync(_outcomes, [client.submit(compute, [cell], pure=False)])
-        if isinstance(outcome, FutureCancelledError):
+        if isinstance(outcome, _LOST):
             raise outcome
         if isinstance(outcome, Part):
             return _alike(outcome, cell)
@@ -212,7 +216,8 @@ class _Workers:
 
 def number_of_workers(client: distributed.Client) -> int:
     """How many there are now."""
-    return int(client.scheduler_info(n_workers=0)["n_workers"])
+    # It is empty for a client that was closed.
+    return int(client.scheduler_info(n_workers=0).get("n_workers", 0))
 
 
 def _failure(cell: AnyCell, error: BaseException) -> Part:

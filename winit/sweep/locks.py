@@ -26,13 +26,23 @@ class HeldError(WinitError):
 
 
 @contextmanager
-def exclusive(path: Path, doing: str, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock at ``path``, saying in it who does what.
+def exclusive(path: Path, doing: str, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock at ``path``, saying in it who does what; false where the file system has no locks.
 
     While another process holds it, say so and wait, or raise HeldError where there is no ``wait``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
+        held = _acquired(file, wait=wait)
+        if held:
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}, which {doing}")
+            file.flush()
+        yield held
+
+
+def _acquired(file: TextIO, *, wait: bool) -> bool:
+    try:
         if not _lock(file):
             holder = _holder(file)
             if not wait:
@@ -40,10 +50,11 @@ def exclusive(path: Path, doing: str, *, wait: bool = True) -> Iterator[None]:
             print(f"waiting for {holder}; end it to go on at once", file=sys.stderr, flush=True)  # noqa: T201
             while not _lock(file):
                 time.sleep(_SECONDS_BETWEEN_TRIES)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, which {doing}")
-        file.flush()
-        yield
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    return True
 
 
 def _lock(file: TextIO) -> bool:
@@ -51,9 +62,6 @@ def _lock(file: TextIO) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
     return True
 
 

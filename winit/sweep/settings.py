@@ -75,7 +75,7 @@ class BatchSettings(Model):
     def lifetime(self) -> tuple[int, int]:
         """Seconds after which a worker leaves, and by how many more or fewer that differs between workers.
 
-        Below the walltime, so that a worker can finish what it computes; staggered, so that not all leave
+        Below the walltime, so that a worker hands over what it has finished; staggered, so that not all leave
         at once.
         """
         walltime = seconds_of(self.walltime)
