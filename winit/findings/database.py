@@ -1,4 +1,6 @@
-"""The results as DuckDB views: layers, cells, theory, summary, training, training_runs, claims."""
+"""The results as DuckDB views: layers, cells, theory, summary, answers, ranking, training,
+training_runs, claims.
+"""
 
 from pathlib import Path
 
@@ -21,6 +23,8 @@ class Database:
             "cells": [results.cells],
             "theory": [results.theory],
             "summary": [results.summary],
+            "answers": [results.answers],
+            "ranking": [results.ranking],
             "training": [results.training],
             "training_runs": [results.training_runs],
             "claims": [results.claims],

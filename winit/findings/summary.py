@@ -3,18 +3,15 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.special import stdtrit
 
 from winit.errors import WinitError
-from winit.findings import tables
+from winit.findings import intervals, tables
 from winit.findings.database import Database
 from winit.findings.notes import notes_table
 from winit.findings.predictions import COMPARISON
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.schema import COMPARED, NETWORK_KEYS, PROBE_KEYS, RATIOS, SUMMARY
-
-CONFIDENCE = 0.95
 
 _GROUP = ", ".join(NETWORK_KEYS)
 _SHOWN = (
@@ -140,7 +137,7 @@ def _interval(grouped: pa.Table, ratio: str) -> dict[str, pa.Array]:
     enough = count >= 2
     count = np.where(enough, count, 2)
     error = np.where(enough, spread / np.sqrt(count), np.nan)
-    half = stdtrit(count - 1, (1 + CONFIDENCE) / 2) * error
+    half = intervals.quantile(count) * error
     return {
         f"{ratio}_se": pa.array(error, from_pandas=True),
         f"{ratio}_low": pa.array(mean - half, from_pandas=True),

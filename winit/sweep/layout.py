@@ -71,6 +71,16 @@ class Results:
         return self.folder / "tables"
 
     @property
+    def answers(self) -> Path:
+        """A row for each network, with its best initializer."""
+        return self.tables / "answers.parquet"
+
+    @property
+    def ranking(self) -> Path:
+        """A row for each initializer of each activation."""
+        return self.tables / "ranking.parquet"
+
+    @property
     def figures(self) -> Path:
         """Figures for people."""
         return self.folder / "figures"

@@ -264,6 +264,72 @@ SUMMARY = pa.schema(
     ]
 )
 
+_DRIFT = (
+    _field(
+        "drift",
+        pa.float64(),
+        "by how many powers of ten a signal changes at worst, the larger of |log10 h_std_ratio| and"
+        " |log10 g_std_ratio|: mean over networks, then seeds; null, which is worse than any number, where"
+        " a finished cell has none or none finished",
+        "1",
+    ),
+    _field("drift_low", pa.float64(), "lower end of its 95 % confidence interval; null with one seed", "1"),
+    _field("drift_high", pa.float64(), "upper end of its 95 % confidence interval; null with one seed", "1"),
+)
+
+ANSWERS = pa.schema(
+    [
+        *(field for field in (*_NETWORK, *_PROBE) if field.name != "initializer"),
+        _field(
+            "best",
+            _LABEL,
+            "the initializer that is healthy, or at least neither broken, symmetric nor dead, and of these"
+            " has the smallest drift",
+        ),
+        _field("verdict", _LABEL, "the most frequent verdict of its seeds; null where all cells failed"),
+        _field("agreeing", pa.int32(), "seeds with this verdict", "cells"),
+        _field("seeds", pa.int32(), "its cells that finished", "cells"),
+        *_DRIFT,
+        _field(
+            "tied",
+            pa.list_(pa.field("element", pa.string())),
+            "the other initializers that cannot be told from the best: of the same health, and 0 is in the"
+            " 95 % confidence interval of the mean difference of drift, seed by seed; where they share fewer"
+            " than two seeds, of the same health is enough",
+        ),
+        _field("healthy", pa.int32(), "initializers with the verdict healthy", "initializers"),
+        _field("initializers", pa.int32(), "initializers that the network was measured with", "initializers"),
+    ]
+)
+
+RANKING = pa.schema(
+    [
+        _field("activation", _LABEL, "canonical label of the activation"),
+        _field(
+            "rank",
+            pa.int32(),
+            "1 for the best and all that cannot be told from it, likewise among those of any health; else"
+            " 1 + how many are shown to be better: more networks healthy, of equals more alive, of equals"
+            " less drift, where the 95 % confidence interval of the mean difference, seed by seed over at"
+            " least two seeds, leaves out 0; null where it cannot be compared",
+        ),
+        _field(
+            "tied", pa.bool_(), "whether the rank is 1, and another has it too: they cannot be told apart"
+        ),
+        _field("initializer", _LABEL, "canonical label of the initializer"),
+        _field(
+            "networks",
+            pa.int32(),
+            "networks that it is compared in: those that all ranked initializers have",
+            "networks",
+        ),
+        _field("healthy", pa.int32(), "of these, networks with the verdict healthy", "networks"),
+        _field("alive", pa.int32(), "of these, networks neither broken, symmetric nor dead", "networks"),
+        *_DRIFT,
+        _field("seeds", pa.int32(), "seeds that finished all of these networks; drift is over them", "seeds"),
+        _field("left_out", pa.int32(), "its networks that some ranked initializer lacks", "networks"),
+    ]
+)
 
 CLAIMS = pa.schema(
     [
@@ -301,6 +367,8 @@ _TABLES = {
         THEORY,
     ),
     "summary.parquet": ("a row for each network, over its seeds", SUMMARY),
+    "tables/answers.parquet": ("the best initializer of each network, with those tied with it", ANSWERS),
+    "tables/ranking.parquet": ("the initializers of each activation in order, over its networks", RANKING),
     "training.parquet": ("a row for each layer at each recorded step of each training run", TRAINING),
     "training_runs.parquet": ("a row for each training run", TRAINING_RUNS),
     "claims.parquet": ("a row for each claim of the notes", CLAIMS),

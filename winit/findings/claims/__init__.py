@@ -5,9 +5,9 @@ claims follow from it.
 """
 
 from winit.findings.claims import deep, scaled, sizes, symmetry
-from winit.findings.claims.claim import CONFIDENCE, VERDICTS, Band, Claim, Judgement, Networks, judge
+from winit.findings.claims.claim import VERDICTS, Band, Claim, Judgement, Networks, judge
 
-__all__ = ["CLAIMS", "CONFIDENCE", "TOPICS", "VERDICTS", "Band", "Claim", "Judgement", "Networks", "judge"]
+__all__ = ["CLAIMS", "TOPICS", "VERDICTS", "Band", "Claim", "Judgement", "Networks", "judge"]
 
 TOPICS: dict[str, tuple[Claim, ...]] = {
     "Equal weights": symmetry.CLAIMS,

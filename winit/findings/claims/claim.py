@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.special import stdtrit
-
+from winit.findings import intervals
 from winit.findings.database import quoted
 
-CONFIDENCE = 0.95
 VERDICTS = ("holds", "does not hold", "undecided", "not tested")
 """``undecided``: the interval has the threshold in it, a value is not defined, or there is but one seed."""
 
@@ -208,7 +206,7 @@ def judge(claim: Claim, values: Sequence[float | None]) -> Judgement:
     if len(values) < 2 or len(known) < len(values):
         return Judgement("undecided", known, value)
     spread = math.sqrt(math.fsum((at - mean) ** 2 for at in scale) / (len(scale) - 1))
-    half = float(stdtrit(len(scale) - 1, (1 + CONFIDENCE) / 2)) * spread / math.sqrt(len(scale))
+    half = float(intervals.quantile(len(scale))) * spread / math.sqrt(len(scale))
     low, high = (value, value) if same else (back(mean - half), back(mean + half))
     return Judgement(_verdict(claim, known, low, high), known, value, low, high)
 

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from winit.findings import tables
-from winit.findings.claims import CONFIDENCE, TOPICS, VERDICTS, Claim, Judgement, judge
+from winit.findings.claims import TOPICS, VERDICTS, Claim, Judgement, judge
 from winit.findings.database import Database
+from winit.findings.intervals import CONFIDENCE
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.schema import CLAIMS
