@@ -4,6 +4,8 @@ import copy
 
 import pyarrow.parquet as pq
 
+from winit.findings.predictions import write_theory
+from winit.findings.summary import summarize
 from winit.sweep.collect import collect, collect_training
 from winit.sweep.config import Config
 from winit.sweep.engine import blocks
@@ -60,4 +62,12 @@ def make_results(folder, config):
     collect(results, config.thresholds)
     collect_training(results, config.thresholds)
     (folder / "config.yaml").write_text(config.to_yaml())
+    return results
+
+
+def make_findings(folder, config):
+    """The same, with theory and summary."""
+    results = make_results(folder, config)
+    write_theory(results)
+    summarize(results)
     return results

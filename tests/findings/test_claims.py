@@ -316,9 +316,9 @@ def test_claims_are_put_to_results_and_written(results):
 
 def test_the_evidence_of_what_was_tested_is_drawn(results):
     write_claims(results)
-    (figure,) = figures(Database(results.folder))
+    (figure,) = figures(Database(results.folder)).values()
     assert figure.name == "claims-exploding-gradients"
-    strips = figure.specification["vconcat"]
+    strips = figure.definition["vconcat"]
     assert len(strips) == 2
     seeds = strips[0]["layer"][2]["data"]["values"]
     assert [point["from"] for point in seeds] == pytest.approx([1.5**9] * 3, rel=1e-5)
@@ -331,8 +331,8 @@ def test_an_interval_without_end_is_drawn_to_the_end_of_its_axis(results):
         if row["verdict"] == "holds":
             row.update(values=[1e-300, 1e300], value=1.0, value_low=0.0, value_high=math.inf)
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), results.claims)
-    (figure,) = figures(Database(results.folder))
-    (bar,) = figure.specification["vconcat"][0]["layer"][1]["data"]["values"]
+    (figure,) = figures(Database(results.folder)).values()
+    (bar,) = figure.definition["vconcat"][0]["layer"][1]["data"]["values"]
     assert all(math.isfinite(bar[end]) for end in ("from", "to"))
     save([figure], results)
     assert (results.figures / f"{figure.name}.png").stat().st_size > 0
@@ -340,10 +340,10 @@ def test_an_interval_without_end_is_drawn_to_the_end_of_its_axis(results):
 
 def test_without_any_claim_tested_nothing_is_drawn(tmp_path):
     results = make_results(tmp_path, tiny(seed=[0]))
-    assert figures(Database(tmp_path)) == []
+    assert figures(Database(tmp_path)) == {}
     write_claims(results)
     assert set(claims_of(Database(tmp_path))["verdict"].to_pylist()) == {"not tested"}
-    assert figures(Database(tmp_path)) == []
+    assert figures(Database(tmp_path)) == {}
 
 
 def test_the_entries_are_whole():

@@ -6,7 +6,7 @@ import itertools
 import pytest
 from samples import TINY, make_results
 
-from winit.findings import training_charts
+from winit.findings import palette, training_charts
 from winit.findings.database import Database
 from winit.findings.trainability import MULTIPLES
 from winit.network.activations import activation
@@ -45,10 +45,10 @@ def figures(database):
 
 def test_there_are_figures_for_each_kind_of_runs_of_several_initializers(figures):
     assert set(figures) == {
-        "training-verdicts",
-        "training-curves-digits-tanh",
-        "training-curves-digits-relu-learning_rate=0.1",
-        "training-curves-digits-relu-learning_rate=1000.0",
+        "training",
+        "curves-digits-tanh",
+        "curves-digits-relu-learning_rate=0.1",
+        "curves-digits-relu-learning_rate=1000.0",
         "trainability-digits-tanh",
     }
 
@@ -58,16 +58,16 @@ def values(chart):
 
 
 def test_the_overview_has_every_network_once_with_the_verdict_of_its_seeds(figures, database):
-    specification = figures["training-verdicts"].specification
-    rows = values(specification)
+    specification = figures["training"].definition
+    rows = values(specification["spec"]) if "data" in specification["spec"] else values(specification)
     places = [(row["initializer"], row["problem"], row["network"]) for row in rows]
     assert len(places) == len(set(places)) == 4 * 3 + 2 * 2 * 3 + 3
     assert {row["verdict"] for row in rows} >= {"stays symmetric", "diverges", "stalls"}
-    assert set(training_charts.VERDICT_COLOURS) == set(TRAINING_VERDICTS)
+    assert set(palette.TRAINING_VERDICTS) == set(TRAINING_VERDICTS)
 
 
 def test_curves_are_the_means_over_seeds(figures, database):
-    panels = figures["training-curves-digits-tanh"].specification["hconcat"]
+    panels = figures["curves-digits-tanh"].definition["concat"]
     assert [panel["vconcat"][0]["title"] for panel in panels] == [
         "1 hidden layer",
         "2 hidden layers",
@@ -80,14 +80,14 @@ def test_curves_are_the_means_over_seeds(figures, database):
 
 
 def test_a_run_that_diverged_ends_where_it_did(figures):
-    panels = figures["training-curves-digits-relu-learning_rate=1000.0"].specification["hconcat"]
+    panels = figures["curves-digits-relu-learning_rate=1000.0"].definition["concat"]
     rows = values(panels[0]["vconcat"][0])
     last = {name: max(r["step"] for r in rows if r["initializer"] == name) for name in ("zeros", "he_normal")}
     assert last["he_normal"] <= last["zeros"] == 12
 
 
 def test_fields_of_the_map_are_the_accuracies_and_cover_the_plane(figures, database):
-    plane, _ = figures["trainability-digits-tanh"].specification["layer"]
+    plane, _ = figures["trainability-digits-tanh"].definition["layer"]
     fields = values(plane)
     assert len(fields) == 4 * 3
     for row in fields:
@@ -101,7 +101,7 @@ def test_fields_of_the_map_are_the_accuracies_and_cover_the_plane(figures, datab
 
 
 def test_lines_of_the_map_are_multiples_of_the_depth_scale_by_theory(figures):
-    plane, curves = figures["trainability-digits-tanh"].specification["layer"]
+    plane, curves = figures["trainability-digits-tanh"].definition["layer"]
     depths = [row["bottom"] for row in values(plane)] + [row["top"] for row in values(plane)]
     low, high = min(depths) / 4, max(depths) * 4
     found = values(curves)
@@ -115,8 +115,8 @@ def test_lines_of_the_map_are_multiples_of_the_depth_scale_by_theory(figures):
 def test_runs_of_other_tasks_have_fields_of_their_own(tmp_path):
     grid = GRID | {"initializer": ["zeros", "he_normal"], "depth": 1, "seed": 0}
     database = trained(tmp_path, grid, grid | {"task": {"steps": 3, "batch": 16}})
-    (figure,) = [f for f in training_charts.figures(database) if f.name == "training-verdicts"]
-    networks = {row["network"] for row in values(figure.specification)}
+    (figure,) = [f for f in training_charts.figures(database) if f.name == "training"]
+    networks = {row["network"] for row in values(figure.definition)}
     assert networks == {"1 × 8, η 0.1", "1 × 8, η 0.1, steps=3, batch=16"}
 
 
@@ -125,13 +125,13 @@ def test_initializers_of_one_scale_share_a_field_of_the_map(tmp_path):
     figures = training_charts.figures(trained(tmp_path, grid, GRID | {"seed": 0}))
     # lecun_uniform has σ_w = 1 too, but no biases: it is of another map.
     (figure,) = [f for f in figures if f.name.startswith("trainability")]
-    assert len(values(figure.specification["layer"][0])) == 4 * 3
+    assert len(values(figure.definition["layer"][0])) == 4 * 3
     scales = [f"mean_field(sigma_w={s}, sigma_b=0.0)" for s in (0.5, 1.5, 2.0)]
     grid |= {"initializer": ["lecun_uniform", "lecun_normal", *scales]}
     (figure,) = [
         f for f in training_charts.figures(trained(tmp_path, grid)) if f.name.startswith("trainability")
     ]
-    fields = values(figure.specification["layer"][0])
+    fields = values(figure.definition["layer"][0])
     assert len(fields) == 4 * 3
     shared = {row["initializers"] for row in fields if row["sigma_w"] == 1}
     assert shared == {"lecun_normal, lecun_uniform"}
@@ -143,20 +143,20 @@ def test_curves_survive_a_loss_of_exactly_zero_and_runs_that_all_diverge_at_once
         tmp_path / "zero", grid | {"task": {"data": "integer_digits", "steps": 2000, "batch": 64}}
     )
     assert database.sql("SELECT min(loss) FROM training").fetchall() == [(0.0,)]
-    figures = {f.name: f.specification for f in training_charts.figures(database)}
-    losses, accuracies = figures["training-curves-integer_digits-tanh"]["hconcat"][0]["vconcat"]
+    figures = {f.name: f.definition for f in training_charts.figures(database)}
+    losses, accuracies = figures["curves-integer_digits-tanh"]["concat"][0]["vconcat"]
     assert len(values(losses)) < len(values(accuracies))
     wild = {"initializer": ["normal(std=3e38)", "normal(std=2e38)"], "activation": "relu", "depth": 1}
     names = [f.name for f in training_charts.figures(trained(tmp_path / "wild", GRID | wild))]
-    assert names == ["training-verdicts"]
+    assert names == ["training"]
 
 
 def test_a_single_initializer_is_drawn_where_there_is_no_other(tmp_path):
     names = [f.name for f in training_charts.figures(trained(tmp_path, GRID | {"initializer": "he_normal"}))]
-    assert names == ["training-verdicts", "training-curves-digits-tanh"]
+    assert names == ["training", "curves-digits-tanh"]
 
 
 def test_without_enough_scales_there_is_no_map(tmp_path):
     few = GRID | {"initializer": ["lecun_normal", "he_normal", "zeros", "orthogonal"]}
     names = [figure.name for figure in training_charts.figures(trained(tmp_path, few))]
-    assert names == ["training-verdicts", "training-curves-digits-tanh"]
+    assert names == ["training", "curves-digits-tanh"]

@@ -1,18 +1,61 @@
-"""What all figures share: a chart with its name and words, axes, and rows from the results."""
+"""What all figures share: a definition with holes, the data beside it, a style, and files for papers.
+
+A chart is defined once, in Altair. What hangs on where it is shown, its width, the colour of its lines, is a
+hole: a string such as ``@width``. ``filled`` fills them for a file; the report's page does so in the browser,
+for its own width and for light or dark (``page/draw.js``).
+"""
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import altair as alt
 import vl_convert
 
 from winit.findings.database import Database
+from winit.findings.palette import PRINTED
 from winit.sweep.layout import Results
 
 AnyChart = Any
 Rows = list[dict[str, Any]]
+
+# Holes of all charts; Altair's types know none.
+WIDTH: Any = "@width"
+"""of a panel"""
+COLUMNS: Any = "@columns"
+"""how many panels stand side by side"""
+NAMES: Any = "@names"
+"""the room for the names of initializers beside them"""
+KEYS: Any = "@keys"
+"""the columns of a legend"""
+
+COLUMN, PAGE = 321, 658
+"""Widths of a figure in a paper, 85 and 174 mm: one column, and both."""
+# vl-convert takes a pixel for a point; ours are a 96th of an inch.
+_PPI, _SCALE = 300, 72 / 96
+_POINT = 96 / 72
+_ATTEMPTS = 4
+_NAMES, _KEYS = 160, 3  # in a paper
+
+STYLE: dict[str, Any] = {
+    "background": "#ffffff",
+    "font": "Helvetica, Arial, sans-serif",
+    "axis": {"labelFontSize": 7 * _POINT, "titleFontSize": 8 * _POINT, "titleFontWeight": "normal"},
+    "header": {"labelFontSize": 7 * _POINT, "titleFontSize": 8 * _POINT, "titleFontWeight": "normal"},
+    "legend": {
+        "labelFontSize": 7 * _POINT,
+        "titleFontSize": 8 * _POINT,
+        "titleFontWeight": "normal",
+        "labelLimit": 280,
+        "orient": "bottom",
+        "columns": 2,
+    },
+    "title": {"fontSize": 8 * _POINT, "subtitleFontSize": 7 * _POINT, "fontWeight": "bold"},
+    "view": {"stroke": "#bbbbbb"},
+}
+"""Letters of 7 and 8 points, as journals ask for."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +76,77 @@ class Figure:
     title: str
     caption: str
     chart: AnyChart
+    data: Mapping[str, Rows] = field(default_factory=dict)
+    """of the data sets that the chart names"""
+    holes: Mapping[str, Any] = field(default_factory=dict)
+    """but for those of all charts, and what is printed black and white"""
+    size: int = COLUMN
+    """how wide it is in a paper"""
+    panels: int = 1
+    most: int = 1
+    """how many of the panels stand side by side in a paper"""
+    least: int = 200
+    """how narrow a panel may be on a page"""
+    named: bool = False
+    """whether initializers stand beside the panels"""
 
     @property
-    def specification(self) -> dict[str, Any]:
-        """Vega-Lite, without the schema's check of every row, which takes longer than all the rest."""
+    def definition(self) -> dict[str, Any]:
+        """Vega-Lite with its holes; the schema's check of every row would take longer than all the rest."""
         with alt.utils.schemapi.debug_mode(arg=False):
-            specification: dict[str, Any] = self.chart.to_dict(validate=False)
-        return specification
+            definition: dict[str, Any] = self.chart.to_dict(validate=False)
+        return definition
+
+    def svg(self) -> str:
+        """The figure for a paper. What it says stands in it for those who cannot see it."""
+        words = {"description": f"{self.title}. {self.caption}"}
+        definition = self.definition | words | {"datasets": self.data}
+        if _is_one_view(definition):
+            fit = {"autosize": {"type": "fit-x", "contains": "padding"}}
+            return _rendered(definition | fit, self.holes, self.size, 1)
+        # What stands beside the panels has a width that is only known once it is drawn.
+        across = min(self.panels, self.most)
+        width = self.size / across
+        for _ in range(_ATTEMPTS):
+            svg = _rendered(definition, self.holes, width, across)
+            missed = self.size - float(ET.fromstring(svg).get("width", ""))  # noqa: S314 - our own file
+            if abs(missed) <= across:
+                break
+            width = max(width + missed / across, 1.0)
+        return svg
 
 
-class _Inline:
+def _is_one_view(definition: dict[str, Any]) -> bool:
+    """Whether Vega can make it fit into a width."""
+    composed = {"facet", "concat", "vconcat"} & definition.keys()
+    return not composed and not {"row", "facet"} & definition.get("encoding", {}).keys()
+
+
+def _rendered(definition: dict[str, Any], holes: Mapping[str, Any], width: float, columns: int) -> str:
+    complete = filled(
+        definition, PRINTED | dict(holes) | {WIDTH: width, COLUMNS: columns, NAMES: _NAMES, KEYS: _KEYS}
+    )
+    svg: str = vl_convert.vegalite_to_svg(complete, config=STYLE)
+    return svg
+
+
+def filled(part: Any, holes: Mapping[str, Any]) -> Any:
+    """A definition, or a part of one, with something in each of its holes."""
+    if isinstance(part, str):
+        return filled(holes[part], holes) if part in holes else part
+    if isinstance(part, dict):
+        return {
+            name: value if _is_data(name, value) else filled(value, holes) for name, value in part.items()
+        }
+    return [filled(each, holes) for each in part] if isinstance(part, list) else part
+
+
+def _is_data(name: str, value: Any) -> bool:
+    """Data have no holes, and are long."""
+    return name == "datasets" or (name == "values" and isinstance(value, list))
+
+
+class Inline:
     """Rows that Altair hands on as they are: it would copy them again and again otherwise."""
 
     _schema: ClassVar[dict[str, Any]] = {"type": "array"}  # what Altair knows a part of a chart by
@@ -57,11 +161,14 @@ class _Inline:
 
 def chart_of(rows: Rows) -> alt.Chart:
     """A chart of rows that stand in its specification."""
-    return alt.Chart(alt.Data(values=_Inline(rows)))
+    return alt.Chart(alt.Data(values=Inline(rows)))
 
 
 def drawn(draw: Callable[..., AnyChart | None], *arguments: Any) -> AnyChart | None:
-    """What ``draw`` makes of the arguments, without Altair's checks, which take longer than all the rest."""
+    """What ``draw`` makes of the arguments, without Altair's checks, which take longer than all the rest.
+
+    They would not know what a hole is.
+    """
     with alt.utils.schemapi.debug_mode(arg=False):
         return draw(*arguments)
 
@@ -70,10 +177,10 @@ def save(figures: Iterable[Figure], results: Results) -> None:
     """Write every figure as SVG and PNG."""
     results.figures.mkdir(exist_ok=True)
     for figure in figures:
-        titled = figure.specification | {"title": figure.title}
-        svg = vl_convert.vegalite_to_svg(titled)
+        svg = figure.svg()
         (results.figures / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
-        (results.figures / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(svg, ppi=144))
+        png = vl_convert.svg_to_png(svg, scale=_SCALE, ppi=_PPI)
+        (results.figures / f"{figure.name}.png").write_bytes(png)
 
 
 def rows_of(database: Database, query: str) -> Rows:

@@ -11,7 +11,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from winit.findings.drawing import chart_of, tooltips
+from winit.findings.drawing import WIDTH, chart_of, tooltips
+from winit.findings.palette import CRITICAL, VERDICTS
 from winit.network.activations import Activation
 from winit.network.meanfield import phase_plane
 from winit.network.quadrature import derivative, expectation
@@ -25,18 +26,8 @@ _MIDDLE = 1.0
 _LINE_Q = np.logspace(-8, 8, 600)
 _ROUNDING = 1e-12  # of σ_b², relative to q
 _MARGIN = 1e-4  # of V' ≤ 1, relative to q: what starts at 1 from q = 0 may go above
+_HEIGHT = 240
 _OVERLAP = 1.02  # of neighbouring fields, so that no seam shows
-
-VERDICT_COLOURS = {
-    "broken": "#000000",
-    "symmetric": "#CC79A7",
-    "dead": "#999999",
-    "vanishing": "#0072B2",
-    "exploding": "#D55E00",
-    "saturated": "#E69F00",
-    "healthy": "#009E73",
-}
-"""Okabe & Ito's palette, safe for the colour-blind."""
 
 
 def phase_diagram(function: Activation, points: Sequence[dict[str, Any]] = ()) -> Any:
@@ -72,13 +63,13 @@ def phase_diagram(function: Activation, points: Sequence[dict[str, Any]] = ()) -
     )
     critical = [
         chart_of([_near(row, top) for row in line if row["attracts"] == attracts])
-        .mark_line(color="#56B4E9", strokeWidth=3, strokeDash=[1, 0] if attracts else [2, 4], clip=True)
+        .mark_line(color=CRITICAL, strokeWidth=3, strokeDash=[1, 0] if attracts else [2, 4], clip=True)
         .encode(
             x=alt.X("sigma_w2:Q"), y=alt.Y("sigma_b2:Q"), order=alt.Order("q:Q"), detail=alt.Detail("piece:N")
         )
         for attracts in (True, False)
     ]
-    verdicts = [name for name in VERDICT_COLOURS if any(point["verdict"] == name for point in shown)]
+    verdicts = [name for name in VERDICTS if any(point["verdict"] == name for point in shown)]
     marks = (
         chart_of([_place(point) for point in shown])
         .mark_point(filled=True, size=90, stroke="white", strokeWidth=1, opacity=1)
@@ -87,7 +78,7 @@ def phase_diagram(function: Activation, points: Sequence[dict[str, Any]] = ()) -
             y=alt.Y("sigma_b2:Q"),
             fill=alt.Fill(
                 "verdict:N",
-                scale=alt.Scale(domain=verdicts, range=[VERDICT_COLOURS[name] for name in verdicts]),
+                scale=alt.Scale(domain=verdicts, range=[VERDICTS[name] for name in verdicts]),
             ),
             tooltip=[*tooltips("initializer:N", "verdict:N"), alt.Tooltip("sigma_w2:Q", format=".4g")],
         )
@@ -99,7 +90,7 @@ def phase_diagram(function: Activation, points: Sequence[dict[str, Any]] = ()) -
     halo = names.mark_text(**beside, stroke="white", strokeWidth=3, opacity=0.8)
     text = names.mark_text(**beside, color="#222")
     layers = [plane, *critical, *([marks, halo, text] if shown else [])]
-    return alt.layer(*layers).resolve_scale(fill="independent").properties(width=420, height=280)
+    return alt.layer(*layers, width=WIDTH, height=_HEIGHT).resolve_scale(fill="independent")
 
 
 def _near(row: dict[str, Any], top: float) -> dict[str, Any]:

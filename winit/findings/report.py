@@ -1,4 +1,7 @@
-"""The report: one HTML file that needs no network, drawn by the library inside it."""
+"""The report: one HTML file that needs no network, drawn by the library inside it.
+
+``page/`` has its parts: the template, the style, and the scripts that answer the reader's choices.
+"""
 
 import itertools
 import json
@@ -9,14 +12,28 @@ from typing import Any
 import jinja2
 import vl_convert
 
-from winit.findings import charts, training_charts
+from winit.findings import charts, palette, profiles, training_charts, verdict_map
 from winit.findings.claims import evidence
 from winit.findings.claims.tested import by_topic, claims_of, in_numbers, measured
 from winit.findings.database import Database
-from winit.findings.drawing import Figure
+from winit.findings.drawing import Figure, Rows, drawn
+from winit.findings.layer_charts import LAYER_CHARTS, OUTLINES
+from winit.findings.networks import NUMBERED, networks, place_of
 from winit.findings.notes import SOURCE, notes_table
+from winit.findings.ranking import answers_of
+from winit.network.summaries import HISTOGRAM_BINS, MAGNITUDE_DECADES
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
+
+_SCRIPTS = ("data.js", "draw.js", "explore.js")
+_MOST_FAILURES, _MOST_TIED = 100, 4
+# What the page says of each network.
+_TOLD = (
+    *("number", "initializer", "activation", "depth", "width", "unusual", "place"),
+    *("verdict", "activation_verdict", "gradient_verdict", "agreeing", "seeds"),
+    *(f"{ratio}_std_ratio_{part}" for ratio in "hg" for part in ("mean", "low", "high")),
+    "to_theory",
+)
 
 
 @dataclass(frozen=True)
@@ -30,49 +47,190 @@ class Failure:
 def write_report(results: Results) -> None:
     """Write report.html from the dataset and the summary."""
     database = Database(results.folder)
-    answer = Figure(
-        "answer",
-        "Which initializer keeps the signal alive",
-        "The verdict on each network, the most frequent one of its seeds: the worse of that on its"
-        " activations and that on its gradients. Point at a field for the two.",
-        charts.verdict_map(database),
-    )
-    sections = {
-        "measured": [answer, *charts.figures(database)],
-        "training": training_charts.figures(database),
-        "evidence": evidence.figures(database),
-    }
     # As they were last put to the results: what the evidence shows.
     tested = (
         database.sql("FROM claims").to_arrow_table() if "claims" in database.views else claims_of(database)
     )
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        loader=jinja2.FunctionLoader(
-            lambda name: (resources.files("winit.findings") / name).read_text(encoding="utf-8")
-        ),
-    )
-    page = environment.get_template("report.html.j2").render(
-        sections=sections,
-        specifications=_as_script({f.name: f.specification for f in itertools.chain(*sections.values())}),
-        library=vl_convert.javascript_bundle(),  # type: ignore[call-arg] # its stub lacks the default
-        claims=by_topic(tested),
-        in_numbers=in_numbers(tested),
-        measured=measured,
-        notes=notes_table(database),
-        notes_source=SOURCE,
-        made=_how_it_was_made(database),
-        failures=_failures(database),
-        config=(results.folder / "config.yaml").read_text(encoding="utf-8"),
+    found = networks(database)
+    training, phases = training_charts.figures(database), charts.phases(database)
+    of_claims = evidence.figures(database)
+    figures = [*training, *phases, *of_claims.values()]
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            style=_part("report.css"),
+            scripts=[_part(name) for name in _SCRIPTS],
+            library=vl_convert.javascript_bundle(),  # type: ignore[call-arg] # its stub lacks the default
+            sections=_sections(training, phases),
+            in_short=_in_short(database, found),
+            shown=_shown(database, found),
+            verdicts={name: "var(--ink)" if c == palette.INK else c for name, c in palette.VERDICTS.items()},
+            signs=verdict_map.SIGNS | {None: "–"},
+            map=verdict_map,
+            answers=_answers(database),
+            training=training,
+            phases=phases,
+            evidence=of_claims,
+            figures=[{"name": each.name, "text": _as_script(each.definition)} for each in figures],
+            data=_as_script(_data(found, figures)),
+            profiles=_profiles(database, len(found)),
+            claims=by_topic(tested),
+            in_numbers=in_numbers(tested),
+            measured=measured,
+            notes=notes_table(database),
+            notes_source=SOURCE,
+            made=_how_it_was_made(database),
+            failures=_failures(database),
+            most_failures=_MOST_FAILURES,
+            config=(results.folder / "config.yaml").read_text(encoding="utf-8"),
+        )
     )
     with replacing(results.report) as file:
         file.write_text(page, encoding="utf-8")
 
 
+def _part(name: str) -> str:
+    return (resources.files("winit.findings") / "page" / name).read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.FunctionLoader(_part)
+    )
+
+
+def _sections(training: list[Figure], phases: list[Figure]) -> list[tuple[str, str]]:
+    there = {"training-networks": bool(training), "phases": bool(phases)}
+    titles = {
+        "answer": "The answer",
+        "compare": "Compare",
+        "claims": "Claims",
+        "training-networks": "Training",
+        "phases": "Phases",
+        "made": "How it was made",
+    }
+    return [(name, title) for name, title in titles.items() if there.get(name, True)]
+
+
+def _in_short(database: Database, found: Rows) -> str:
+    ((cells, failed, all_networks),) = database.sql(
+        "SELECT sum(seeds + failed), sum(failed), count(*) FROM summary"
+    ).fetchall()
+    healthy = sum(row["verdict"] == "healthy" for row in found)
+    of = "" if len(found) == all_networks else f" (of the {len(found):,} shown here)"
+    return (
+        f"{cells:,} cells of {all_networks:,} networks, {failed:,} of them failed. Each was pushed forward"
+        " with a batch of examples and backward with a random cotangent, and every layer was measured:"
+        f" {healthy:,} networks{of} are healthy."
+    )
+
+
+def _shown(database: Database, found: Rows) -> str:
+    ((count,),) = database.sql("SELECT count(*) FROM summary").fetchall()
+    if len(found) == count:
+        return "Choose networks in the map above, in the answers, or from the list."
+    return (
+        f"This page has {len(found):,} of the {count:,} networks, the deepest first; all of them are in"
+        " layers and summary.parquet. Choose some in the map above, in the answers, or from the list."
+    )
+
+
+def _answers(database: Database) -> Rows:
+    """The best initializer of each network, as the page shows it."""
+    rows = answers_of(database).to_pylist()
+    place = place_of(database)
+    for row in rows:
+        row.update(place(row))
+        keys = {key: row[key] for key in ("activation", "depth", "width", "unusual")}
+        row["place_json"] = json.dumps(keys)
+        row["tied_text"] = _some(row["tied"])
+        row["drift_text"] = _interval(row["drift"], row["drift_low"], row["drift_high"])
+    return rows
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _MOST_TIED
+    return ", ".join(names[:_MOST_TIED]) + (f" and {more} more" if more > 0 else "") or "–"
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2g}" if low is None else f"{value:.2g} ({low:.2g} … {high:.2g})"
+
+
+def _data(found: Rows, figures: list[Figure]) -> dict[str, Any]:
+    """All that the scripts know of these results, but for the profiles."""
+    for row in found:
+        row["to_theory"] = row["h_std_to_theory"][-1] if row["h_std_to_theory"] else None
+    return {
+        "networks": {
+            "columns": _TOLD,
+            "rows": [[_short(row[name]) for name in _TOLD] for row in found],
+        },
+        "first": _first(found),
+        "verdicts": {
+            name: {"sign": verdict_map.SIGNS[name], "style": f"v-{name}"} for name in palette.VERDICTS
+        },
+        "map": Figure("", "", "", drawn(verdict_map.define)).definition,
+        "charts": [
+            {
+                "name": chart.name,
+                "title": chart.title,
+                "caption": chart.caption,
+                "data": chart.data,
+                "column": chart.column,
+                "logarithmic": chart.logarithmic,
+                "of": chart.of,
+                "facets": chart.facets,
+                "definition": Figure("", "", "", drawn(chart.define, chart)).definition,
+            }
+            for chart in LAYER_CHARTS
+        ],
+        "figures": {
+            each.name: {"panels": each.panels, "least": each.least, "named": each.named} for each in figures
+        },
+        "colours": palette.SERIES,
+        "shapes": palette.SHAPES,
+        "outlines": OUTLINES,
+        "coding": {
+            "levels": profiles.LEVELS,
+            "decades": MAGNITUDE_DECADES,
+            "reach": profiles.REACH,
+            "bins": HISTOGRAM_BINS,
+            "measured": list(profiles.MEASURED),
+            "predicted": list(profiles.PREDICTED),
+        },
+    }
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def _first(found: Rows) -> dict[str, Any] | None:
+    """Where the page begins: the place that has the most initializers, of equals the deepest."""
+    keys = ("activation", "depth", "width", "unusual")
+    places = [tuple(row[key] for key in keys) for row in found]
+    if not places:
+        return None
+    counts = {place: len(list(of)) for place, of in itertools.groupby(sorted(places))}
+    first = max(places, key=lambda place: (counts[place], place[1], not place[3], "-" not in place[2]))
+    return dict(zip(keys, first, strict=True))
+
+
+def _profiles(database: Database, count: int) -> str:
+    """A line for each network; an empty one where no cell has finished."""
+    lines = [""] * count
+    for number, profile in profiles.profiles(database, NUMBERED):
+        lines[number] = profiles.as_text(profile)
+    return "\n".join(lines)
+
+
 def _as_script(value: Any) -> str:
     """JSON that can stand inside a script element."""
-    return json.dumps(value).replace("<", "\\u003c")
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _how_it_was_made(database: Database) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import altair as alt
 import numpy as np
 
 from winit.findings.database import Database
-from winit.findings.drawing import AnyChart, Rows, chart_of, rows_of, tooltips
+from winit.findings.drawing import WIDTH, AnyChart, Rows, chart_of, rows_of, tooltips
 from winit.network.activations import Activation, activation
 from winit.network.draws import Draws
 from winit.network.initializers import Layer, initializer
@@ -23,6 +23,7 @@ MULTIPLES = {1: "#000000", 3: "#D55E00", 6: "#CC79A7"}
 """Of ξ_c, drawn over the map, and their colours; Schoenholz et al. find networks trainable to about 6 ξ_c."""
 # A map needs so many σ_w and depths; the curves of ξ_c have so many points.
 _LEAST_ACROSS, _LEAST_UP, _CURVE_POINTS = 4, 3, 40
+_HEIGHT = 240
 
 Ends = tuple[float, float]
 
@@ -65,11 +66,8 @@ def trainability_map(database: Database, shared: dict[str, Any], where: str) -> 
     ends_x = (columns[across[0]][0], columns[across[-1]][1])
     ends_y = (rows[up[0]][0], rows[up[-1]][1])
     curves = _depth_scales(phi, sigma_b, ends_x, ends_y)
-    return (
-        alt.layer(_plane(points, across, up, ends_x, ends_y), _curves(curves, sigma_b))
-        .resolve_scale(stroke="independent")
-        .properties(width=420, height=280)
-    )
+    layers = (_plane(points, across, up, ends_x, ends_y), _curves(curves, sigma_b))
+    return alt.layer(*layers, width=WIDTH, height=_HEIGHT).resolve_scale(stroke="independent")
 
 
 def _by_place(rows: Rows) -> Rows:

@@ -7,9 +7,16 @@ import altair as alt
 
 from winit.findings.database import Database, quoted
 from winit.findings.drawing import (
+    COLUMN,
+    COLUMNS,
+    KEYS,
+    NAMES,
+    PAGE,
+    WIDTH,
     AnyChart,
     Chart,
     Figure,
+    Inline,
     Rows,
     chart_of,
     drawn,
@@ -20,12 +27,10 @@ from winit.findings.drawing import (
     settings_of,
     tooltips,
 )
+from winit.findings.palette import PAPER, SERIES, SHAPES
+from winit.findings.palette import TRAINING_VERDICTS as VERDICTS
 from winit.findings.trainability import trainability_map
 from winit.sweep.schema import TASK_KEYS
-from winit.sweep.verdicts import TRAINING_VERDICTS
-
-VERDICT_COLOURS = dict(zip(TRAINING_VERDICTS, ("#D55E00", "#CC79A7", "#009E73", "#0072B2"), strict=True))
-"""Okabe & Ito's palette, safe for the colour-blind."""
 
 # What the runs in one figure share: all but initializer, depth and seed.
 _SHARED = ("data", "activation", "width", "learning_rate", *(key for key in TASK_KEYS if key != "data"))
@@ -47,8 +52,7 @@ def figures(database: Database) -> list[Figure]:
     kinds = [row for row in found if row["several"]] or found
     for kind in kinds:
         del kind["several"]
-    overview = Figure(_VERDICTS.name, _VERDICTS.title, _VERDICTS.caption, drawn(_VERDICTS.draw, database))
-    made = [overview]
+    made = [_overview(database)]
     for kind in kinds:
         where = " AND ".join(f"{name} = {quoted(value)}" for name, value in kind.items())
         label = _label(kind, kinds)
@@ -56,7 +60,18 @@ def figures(database: Database) -> list[Figure]:
             picture = drawn(chart.draw, database, kind, where)
             if picture is not None:
                 title = f"{chart.title}: {', '.join(label)}"
-                made.append(Figure(file_name(chart.name, *label), title, chart.caption, picture))
+                panels = len(picture["concat"]) if isinstance(picture, alt.ConcatChart) else 1
+                made.append(
+                    Figure(
+                        file_name(chart.name, *label),
+                        title,
+                        chart.caption,
+                        picture,
+                        size=PAGE if panels > 1 else COLUMN,
+                        most=_ACROSS,
+                        panels=panels,
+                    )
+                )
     return made
 
 
@@ -67,7 +82,23 @@ def _label(kind: dict[str, Any], kinds: Rows) -> list[str]:
     return [kind["data"], kind["activation"], *settings_of((key, kind[key]) for key in telling)]
 
 
-def _verdicts(database: Database) -> AnyChart:
+def _overview(database: Database) -> Figure:
+    """What became of every network."""
+    rows = _verdicts(database)
+    panels = len({row["problem"] for row in rows})
+    return Figure(
+        "training",
+        _OVERVIEW,
+        _OVERVIEW_CAPTION,
+        drawn(_map, rows),
+        size=PAGE,
+        panels=panels,
+        most=_ACROSS,
+        named=True,
+    )
+
+
+def _verdicts(database: Database) -> Rows:
     rows = rows_of(
         database,
         f"""SELECT initializer, data, activation, depth, width, learning_rate,
@@ -83,30 +114,32 @@ def _verdicts(database: Database) -> AnyChart:
         row["problem"] = f"{row['data']}, {row['activation']}"
         network = f"{row['depth']} × {row['width']}, η {row['learning_rate']:g}"
         row["network"] = ", ".join([network, *settings_of(pair for pair in own if pair not in usual)])
-    present = [verdict for verdict in TRAINING_VERDICTS if any(row["verdict"] == verdict for row in rows)]
-    return (
-        chart_of(rows)
-        .mark_rect(stroke="white", strokeWidth=1)
-        .encode(
-            x=alt.X(
-                "network:N",
-                title="depth × width, learning rate η",
-                sort=list(dict.fromkeys(row["network"] for row in rows)),
-            ),
-            y=alt.Y("initializer:N", title=None, axis=alt.Axis(labelLimit=240)),
-            color=alt.Color(
-                "verdict:N",
-                scale=alt.Scale(domain=present, range=[VERDICT_COLOURS[verdict] for verdict in present]),
-            ),
-            column=alt.Column("problem:N", title=None, spacing=8),
-            tooltip=[
-                *tooltips("initializer:N", "problem:N", "network:N", "verdict:N", "runs:Q"),
-                alt.Tooltip("accuracy:Q", title="held-out accuracy", format=".3f"),
-            ],
-        )
-        .resolve_scale(x="independent")
-        .properties(width=alt.Step(20), height=alt.Step(20))
+    return rows
+
+
+_SIGNS = {"trains": "✓", "stalls": "–", "stays symmetric": "=", "diverges": "↑"}
+
+
+def _map(rows: Rows) -> AnyChart:
+    """Initializer × network, a panel for each problem."""
+    order = list(dict.fromkeys(row["network"] for row in rows))
+    x = alt.X("network:N", title="depth × width, learning rate η", sort=order, axis=alt.Axis(labelAngle=-90))
+    y = alt.Y("initializer:N", title=None, axis=alt.Axis(labelLimit=NAMES))
+    scale = alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
+    tooltip = [
+        *tooltips("initializer:N", "problem:N", "network:N", "verdict:N", "runs:Q"),
+        alt.Tooltip("accuracy:Q", title="held-out accuracy", format=".3f"),
+    ]
+    for row in rows:
+        row["sign"] = _SIGNS[row["verdict"]]
+    fields = alt.Chart().encode(x=x, y=y, tooltip=tooltip)
+    rect = fields.mark_rect(stroke=PAPER).encode(
+        color=alt.Color("verdict:N", scale=scale, title=None, legend=alt.Legend(columns=KEYS))
     )
+    sign = fields.mark_text(fontSize=10, fontWeight="bold", color="#000000").encode(text=alt.Text("sign:N"))
+    panel = alt.layer(rect, sign, data=alt.Data(values=Inline(rows)), width=WIDTH, height=alt.Step(14))
+    facet = alt.Facet("problem:N", title=None)
+    return panel.facet(facet, columns=COLUMNS).resolve_scale(x="independent")
 
 
 def _curves(database: Database, _: dict[str, Any], where: str) -> AnyChart | None:
@@ -119,11 +152,13 @@ def _curves(database: Database, _: dict[str, Any], where: str) -> AnyChart | Non
     if not rows:
         return None
     initializers = sorted({row["initializer"] for row in rows})
-    colour = alt.Color(
-        "initializer:N",
-        scale=alt.Scale(domain=initializers, scheme="tableau10"),
-        legend=alt.Legend(labelLimit=240),
-    )
+    # The colours of the report's comparison; beyond eight networks shapes tell those of one colour apart.
+    styles = {}
+    for name, channel, values in (("color", alt.Color, SERIES), ("shape", alt.Shape, SHAPES)):
+        scale = alt.Scale(
+            domain=initializers, range=[values[k % len(values)] for k in range(len(initializers))]
+        )
+        styles[name] = channel("initializer:N", scale=scale, legend=alt.Legend(columns=KEYS, title=None))
     steps = [step for step in powers_of_ten(0, 9) if step <= max((row["step"] for row in rows), default=0)]
     x = alt.X("step:Q", scale=alt.Scale(type="symlog"), axis=alt.Axis(values=[0, *steps], grid=False))
     share = alt.Y("accuracy:Q", title="held-out accuracy", scale=alt.Scale(domain=[0, 1]))
@@ -138,32 +173,38 @@ def _curves(database: Database, _: dict[str, Any], where: str) -> AnyChart | Non
         positive = [row for row in of_depth if row["loss"] > 0]
         loss, accuracy = (
             chart_of(drawn_rows)
-            .mark_line(point=alt.OverlayMarkDef(size=18))
-            .encode(x=x, y=y, color=colour, tooltip=tooltip)
+            .mark_line(point=alt.OverlayMarkDef(size=22, filled=True), strokeWidth=1.5)
+            .encode(x=x, y=y, tooltip=tooltip, **styles)
             for drawn_rows, y in ((positive, log_axis(positive, "loss", "loss")), (of_depth, share))
         )
         title = f"{depth} hidden layer{'s' if depth != 1 else ''}"
         panels.append(
             alt.vconcat(
-                loss.properties(width=210, height=170, title=title),
-                accuracy.properties(width=210, height=120),
+                _sized(loss, 130, title=title),
+                _sized(accuracy, 90),
             )
         )
-    return alt.hconcat(*panels)
+    return alt.concat(*panels, columns=COLUMNS)
 
 
-_VERDICTS = Chart(
-    "training-verdicts",
-    "What became of training",
+def _sized(chart: alt.Chart, height: int, **more: Any) -> alt.Chart:
+    for name, value in ({"width": WIDTH, "height": height} | more).items():
+        chart[name] = value
+    return chart
+
+
+_ACROSS = 3  # panels side by side in a file
+
+_OVERVIEW = "What became of training"
+_OVERVIEW_CAPTION = (
     "Networks trained by plain gradient descent, the most frequent verdict of the seeds. Loss at the end"
     " below half of what guessing costs: trains; every hidden layer one unit at every recorded step: stays"
-    " symmetric; not finite, or ten times what it was: diverges; else: stalls.",
-    _verdicts,
+    " symmetric; not finite, or ten times what it was: diverges; else: stalls."
 )
 
 CHARTS: tuple[Chart, ...] = (
     Chart(
-        "training-curves",
+        "curves",
         "Loss and accuracy",
         "Mean cross-entropy over all training examples, and accuracy on held-out ones, by step, averaged over"
         " seeds. A run that diverged ends where it did; a loss of exactly zero has no place on its axis.",

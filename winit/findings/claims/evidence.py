@@ -6,11 +6,9 @@ import altair as alt
 
 from winit.findings.claims.tested import Row, by_topic, measured
 from winit.findings.database import Database
-from winit.findings.drawing import AnyChart, Figure, chart_of, drawn, file_name, powers_of_ten
+from winit.findings.drawing import PAGE, WIDTH, AnyChart, Figure, chart_of, drawn, file_name, powers_of_ten
+from winit.findings.palette import BAND, CLAIM_VERDICTS
 
-VERDICT_COLOURS = {"holds": "#009E73", "does not hold": "#D55E00", "undecided": "#666666"}
-"""Of Okabe & Ito's palette, safe for the colour-blind; the verdict stands beside it in words."""
-_BAND = "#56B4E9"
 # Beyond so large a ratio of the numbers in it an axis is logarithmic.
 _MANY_DECADES = 30.0
 _CAPTION = (
@@ -19,16 +17,16 @@ _CAPTION = (
 )
 
 
-def figures(database: Database) -> list[Figure]:
-    """A figure for each topic, with a strip for each of its claims that was tested."""
+def figures(database: Database) -> dict[str, Figure]:
+    """For each topic a figure, with a strip for each of its claims that was tested."""
     if "claims" not in database.views:
-        return []
-    found = []
+        return {}
+    found = {}
     for topic, rows in by_topic(database.sql("FROM claims").to_arrow_table()).items():
         shown = [row for row in rows if row["value"] is not None]
         if shown:
             name = file_name("claims", topic.lower().replace(",", "").replace(" ", "-"))
-            found.append(Figure(name, f"Evidence: {topic}", _CAPTION, drawn(_strips, shown)))
+            found[topic] = Figure(name, f"Evidence: {topic}", _CAPTION, drawn(_strips, shown), size=PAGE)
     return found
 
 
@@ -45,10 +43,10 @@ def _strip(row: Row) -> AnyChart:
     band = {"from": max(row["threshold_low"], domain[0]), "to": min(row["threshold_high"], domain[1])}
     within = chart_of([band])
     if band["from"] == band["to"]:  # exactly one value
-        shaded = within.mark_rule(color=_BAND, strokeWidth=4).encode(x=x)
+        shaded = within.mark_rule(color=BAND, strokeWidth=4).encode(x=x)
     else:
-        shaded = within.mark_rect(color=_BAND, opacity=0.3).encode(x=x, x2=end)
-    colour = VERDICT_COLOURS[row["verdict"]]
+        shaded = within.mark_rect(color=BAND, opacity=0.3).encode(x=x, x2=end)
+    colour = CLAIM_VERDICTS[row["verdict"]]
     mean = chart_of([{"from": low, "to": high, "mean": measured(row)}])
     interval = mean.mark_rule(color=colour, strokeWidth=3).encode(x=x, x2=end, tooltip=alt.Tooltip("mean:N"))
     seeds = (
@@ -60,11 +58,9 @@ def _strip(row: Row) -> AnyChart:
         row["statement"],
         subtitle=f"{row['verdict']}: {measured(row)}, must be {row['threshold']} ({row['measures']})",
         anchor="start",
-        fontSize=12,
-        subtitleFontSize=11,
         subtitleColor=colour,
     )
-    return alt.layer(shaded, interval, seeds).properties(width=520, height=20, title=title)
+    return alt.layer(shaded, interval, seeds, width=WIDTH, height=20, title=title)
 
 
 def _axis(numbers: list[float]) -> tuple[list[float], alt.Scale, alt.Axis]:
