@@ -27,13 +27,14 @@ def test_a_run_makes_all_that_it_promises(project):
         "plan.parquet",
         "cells.parquet",
         "summary.parquet",
-        "tables/summary.csv",
-        "tables/summary.md",
-        "tables/notes.md",
+        *(
+            f"tables/{name}.{ending}"
+            for name in ("summary", "answers", "ranking", "theory", "notes", "claims")
+            for ending in ("parquet", "csv", "md", "tex")
+        ),
         "training.parquet",
         "training_runs.parquet",
         "claims.parquet",
-        "tables/claims.md",
         "figures/training.svg",
         "figures/std-tanh.svg",
         "figures/histograms-relu.png",

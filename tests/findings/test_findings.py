@@ -73,8 +73,11 @@ def test_the_tables_say_the_same_as_the_parquet(results):
         rows = list(csv.DictReader(file))
     assert [row["verdict"] for row in rows] == summary["verdict"].to_pylist()
     assert float(rows[5]["g_std_ratio_mean"]) == summary["g_std_ratio_mean"][5].as_py()
-    lines = (results.tables / "summary.md").read_text().splitlines()
-    assert len(lines) == 2 + summary.num_rows
+    page = (results.tables / "summary.md").read_text()
+    sections = page.split("\n## ")[1:]
+    assert [section.split("\n")[0] for section in sections] == ["relu", "tanh"]
+    # A heading and a rule above the rows of each.
+    assert page.count("\n|") == summary.num_rows + 2 * len(sections)
 
 
 def test_a_note_table_whose_cells_are_not_in_the_grid_says_what_it_needs(results):

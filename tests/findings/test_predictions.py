@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 
 import altair as alt
 import numpy as np
@@ -117,11 +118,14 @@ def test_the_tables_for_people_have_every_layer_and_both_far_ends(results):
     with (results.tables / "theory.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * 2 * (2 + 5)
-    lines = (results.tables / "theory.md").read_text().splitlines()
-    assert len(lines) == 2 + 4 * 2 * 2
-    (line,) = [line for line in lines if "lecun_normal" in line and "tanh" in line and "| 5 " in line]
+    page = (results.tables / "theory.md").read_text()
+    lines = [line for line in page.splitlines() if re.match(r"\| (?!initializer)", line)]
+    assert len(lines) == 4 * 2 * 2
+    (line,) = [
+        line for line in page.split("## tanh")[1].splitlines() if "lecun_normal" in line and "| 5 " in line
+    ]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert float(cells[4]) / float(cells[5]) == pytest.approx(float(cells[6]), rel=1e-3)
+    assert float(cells[3]) / float(cells[4]) == pytest.approx(float(cells[5]), rel=0.01)
 
 
 @pytest.mark.parametrize(

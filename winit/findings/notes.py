@@ -4,10 +4,15 @@ The note pushes 1000 standard normal examples through ten tanh layers of 500 uni
 three initializers, and prints the mean and standard deviation of every layer's activations.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from winit.findings import tables
 from winit.findings.database import Database
+from winit.findings.page import Page, Row, Section, shown
+from winit.findings.tables import Table
 
 SOURCE = "002_5d5c081dc4e85c8f.txt"
 ACTIVATION, DEPTH, WIDTH, BATCH = "tanh", 10, "500", 1000
@@ -78,42 +83,72 @@ _HEADER = (
     "± s.e.",
     "ratio",
 )
+_ROWS = pa.schema(
+    [
+        pa.field("heading", pa.string()),
+        pa.field("initializer", pa.string()),
+        pa.field("layer", pa.int32()),
+        *(
+            pa.field(name, pa.float64())
+            for name in ("mean_note", "mean", "mean_se", "std_note", "std", "std_se", "ratio")
+        ),
+    ]
+)
+
+
+def notes_of(database: Database) -> Table:
+    """The three tables: theirs, ours (mean and standard error over seeds), the ratio of the stds."""
+    rows = {note: list(_rows(database, note)) for note in NOTE_TABLES}
+    text = f"{DEPTH} {ACTIVATION} layers of {WIDTH} units. {_EXPLANATION}"
+    sections = [_section(note, found) for note, found in rows.items()]
+    page = Page(f"The tables of {SOURCE}, measured again", text, sections)
+    return Table(pa.Table.from_pylist([row for found in rows.values() for row in found], schema=_ROWS), page)
 
 
 def notes_table(database: Database) -> str:
-    """The three tables as Markdown: theirs, ours (mean and standard error over seeds), the ratio."""
-    return "\n".join(
-        [
-            f"# The tables of {SOURCE}, measured again",
-            "",
-            f"{DEPTH} {ACTIVATION} layers of {WIDTH} units. {_EXPLANATION}",
-            "",
-            *(_section(database, table) for table in NOTE_TABLES),
-        ]
-    )
+    """The three tables as Markdown."""
+    return tables.page_markdown(notes_of(database).page)
 
 
-def _section(database: Database, note: NoteTable) -> str:
-    heading = f"## W = {note.heading} (`{note.initializer}`)\n\n"
-    ours = measured(database, note)
-    if not ours:
-        return heading + (
-            f"Not in the grid: it needs initializer {note.initializer}, activation {ACTIVATION},"
-            f" depth {DEPTH}, width {WIDTH}, batch {BATCH}.\n"
+def _rows(database: Database, note: NoteTable) -> Iterator[Row]:
+    theirs = zip(note.mean, note.std, strict=True)
+    # Nothing is measured where the grid lacks the network.
+    for ours, (note_mean, note_std) in zip(measured(database, note), theirs, strict=False):
+        layer, mean, mean_error, std, std_error = ours
+        yield {
+            "heading": note.heading,
+            "initializer": note.initializer,
+            "layer": layer,
+            "mean_note": note_mean,
+            "mean": mean,
+            "mean_se": mean_error,
+            "std_note": note_std,
+            "std": std,
+            "std_se": std_error,
+            "ratio": None if note_std == 0 else std / note_std,
+        }
+
+
+def _section(note: NoteTable, rows: list[Row]) -> Section:
+    cells = [
+        (
+            row["layer"],
+            f"{row['mean_note']:.6f}",
+            f"{row['mean']:.6f}",
+            shown(row["mean_se"], 1),
+            f"{row['std_note']:.6f}",
+            f"{row['std']:.6g}",
+            shown(row["std_se"], 1),
+            None if row["ratio"] is None else f"{row['ratio']:.3f}",
         )
-    rows = []
-    for (layer, mean, mean_error, std, std_error), note_mean, note_std in zip(
-        ours, note.mean, note.std, strict=True
-    ):
-        ratio = None if note_std == 0 else std / note_std
-        shown = [f"{note_mean:.6f}", f"{mean:.6f}", _error(mean_error)]
-        shown += [f"{note_std:.6f}", f"{std:.6g}", _error(std_error)]
-        rows.append((layer, *shown, "–" if ratio is None else f"{ratio:.3f}"))
-    return heading + tables.markdown(_HEADER, rows)
-
-
-def _error(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1g}"
+        for row in rows
+    ]
+    missing = (
+        f"Not in the grid: it needs initializer {note.initializer}, activation {ACTIVATION},"
+        f" depth {DEPTH}, width {WIDTH}, batch {BATCH}."
+    )
+    heading = f"W = {note.heading} (`{note.initializer}`)"
+    return Section(heading, _HEADER, cells, () if rows else (missing,))
 
 
 def measured(

@@ -1,58 +1,40 @@
-"""The summary: what the seeds of a network agree on, with the uncertainty that they leave."""
+"""The summary: what the seeds of a network agree on, with the uncertainty that they leave; and all tables."""
+
+import shutil
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from winit.errors import WinitError
 from winit.findings import intervals, tables
 from winit.findings.database import Database
-from winit.findings.notes import notes_table
+from winit.findings.notes import notes_of
+from winit.findings.page import Page, Row, by_activation, interval, of, shown
 from winit.findings.predictions import COMPARISON
+from winit.findings.ranking import answers_of, ranking_of
+from winit.findings.ranking_pages import answers_page, ranking_page
+from winit.findings.tables import Table
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
-from winit.sweep.schema import COMPARED, NETWORK_KEYS, PROBE_KEYS, RATIOS, SUMMARY
+from winit.sweep.schema import COMPARED, NETWORK_KEYS, RATIOS, SUMMARY
 
 _GROUP = ", ".join(NETWORK_KEYS)
-_SHOWN = (
-    "verdict",
-    "agreeing",
-    "seeds",
-    "activation_verdict",
-    "gradient_verdict",
-    "h_std_ratio_mean",
-    "h_std_ratio_se",
-    "g_std_ratio_mean",
-    "g_std_ratio_se",
-    "saturated_fraction_mean",
-)
 
 
 def summarize(results: Results) -> None:
-    """Write summary.parquet, and the tables: summary, theory and notes.
+    """Write summary.parquet, and each of ``TABLES`` in all formats.
 
     Raises WinitError where theory.parquet is not there yet.
     """
     if not results.theory.exists():
         raise WinitError(f"there is no {results.theory}; run `winit theory` first")
     database = Database(results.folder)
-    summary = summary_of(database)
-    with replacing(results.summary) as file:
-        pq.write_table(summary, file, compression="zstd")
     results.tables.mkdir(exist_ok=True)
-    rows = [tuple(row.values()) for row in summary.to_pylist()]
-    tables.write_csv(results.tables / "summary.csv", summary.column_names, rows)
-    # Of the probe, what tells networks of these results apart.
-    same = {key for key in PROBE_KEYS if len(summary[key].unique()) == 1}
-    keys = [key for key in NETWORK_KEYS if key not in same]
-    columns = [*keys, *_SHOWN]
-    shown = [tuple(row.values()) for row in summary.select(columns).to_pylist()]
-    (results.tables / "summary.md").write_text(tables.markdown(columns, shown), encoding="utf-8")
-    compared = database.sql(f"{COMPARISON} ORDER BY ALL").to_arrow_table()
-    rows = [tuple(row.values()) for row in compared.to_pylist()]
-    tables.write_csv(results.tables / "theory.csv", compared.column_names, rows)
-    (results.tables / "theory.md").write_text(_theory_table(database, keys), encoding="utf-8")
-    (results.tables / "notes.md").write_text(notes_table(database), encoding="utf-8")
+    for name, made in TABLES.items():
+        tables.write(results.tables, name, made(database))
+    with replacing(results.summary) as file:
+        shutil.copyfile(results.tables / "summary.parquet", file)
 
 
 def summary_of(database: Database) -> pa.Table:
@@ -102,27 +84,57 @@ _DEPTH_SCALES = f"""
     GROUP BY {_GROUP}
 """
 
-_THEORY_SHOWN = {
-    "h_std": "std of h at the last layer",
-    "g_std_ratio": "std of g, first layer ÷ last",
-}
 
+def _summary(database: Database) -> Table:
+    summary = summary_of(database)
+    keys = tables.telling(summary)
 
-def _theory_table(database: Database, keys: list[str]) -> str:
-    """How far the far end of every network is from theory, forward and backward, as Markdown."""
-    header = [*keys]
-    parts = []
-    for name, title in _THEORY_SHOWN.items():
-        header += [title, "predicted", "ratio", "z"]
-        end = "depth" if name == "h_std" else "1"
-        parts += [
-            f"max({column}) FILTER (layer = {end})"
-            for column in (name, f"{name}_predicted", f"{name}_to_theory", f"{name}_z")
+    def cells(row: Row) -> list[object]:
+        ratios = [
+            interval(*(row[f"{ratio}_{part}"] for part in ("mean", "low", "high")))
+            for ratio in ("h_std_ratio", "g_std_ratio")
         ]
+        verdicts = [row["activation_verdict"], row["gradient_verdict"], of(row["agreeing"], row["seeds"])]
+        saturated = shown(row["saturated_fraction_mean"], 3)
+        return [*(row[key] for key in keys), *verdicts, *ratios, saturated]
+
+    header = [*keys, "activations", "gradients", "agree", "std of h, last ÷ first", "std of g, first ÷ last"]
+    sections = by_activation(summary.to_pylist(), [*header, "saturated"], cells)
+    text = (
+        "Each network over its seeds: the most frequent verdict on its activations and on its gradients, how"
+        " many seeds agree on the worse of the two, how far the signal and the gradient change from one end"
+        " of the network to the other (mean and 95 % confidence interval), and the largest share of"
+        " saturated activations in a layer."
+    )
+    return Table(summary, Page("What each network does to its signals", text, sections))
+
+
+def _theory(database: Database) -> Table:
+    """How far every layer is from theory; for people the far end of each network, forward and backward."""
+    compared = database.sql(f"{COMPARISON} ORDER BY ALL").to_arrow_table()
+    keys = tables.telling(compared)
+    names = [f"{name}{part}" for name in COMPARED for part in ("", "_predicted", "_to_theory", "_z")]
+    ends = (
+        f"max({name}) FILTER (layer = {'depth' if name.startswith('h_std') else '1'}) AS {name}"
+        for name in names
+    )
     rows = database.sql(
-        f"SELECT {', '.join(keys)}, {', '.join(parts)} FROM ({COMPARISON}) GROUP BY {_GROUP} ORDER BY ALL"
-    ).fetchall()
-    return tables.markdown(header, rows)
+        f"SELECT {_GROUP}, {', '.join(ends)} FROM ({COMPARISON}) GROUP BY {_GROUP} ORDER BY ALL"
+    ).to_arrow_table()
+    header = [*keys, "std of h", "predicted", "ratio", "z", "std of g", "predicted", "ratio", "z"]
+
+    def cells(row: Row) -> list[object]:
+        # Of z, what tells 1 from 2 and 3 is enough.
+        digits = {name: 2 if name.endswith("_z") else 3 for name in names}
+        return [*(row[key] for key in keys), *(shown(row[name], digits[name]) for name in names)]
+
+    sections = by_activation(rows.to_pylist(), header, cells)
+    text = (
+        "Measured beside predicted, at the far end of each network: the std of h of the last layer, and the"
+        " std of g of the first layer ÷ that of the last. z is how many standard errors the ratio is away"
+        " from what a network of this width lets expect. All layers are in `theory.csv`."
+    )
+    return Table(compared, Page("Measured against theory", text, sections))
 
 
 def _mode(name: str) -> str:
@@ -143,3 +155,13 @@ def _interval(grouped: pa.Table, ratio: str) -> dict[str, pa.Array]:
         f"{ratio}_low": pa.array(mean - half, from_pandas=True),
         f"{ratio}_high": pa.array(mean + half, from_pandas=True),
     }
+
+
+TABLES: dict[str, Callable[[Database], Table]] = {
+    "summary": _summary,
+    "answers": lambda database: answers_page(answers_of(database)),
+    "ranking": lambda database: ranking_page(ranking_of(database)),
+    "theory": _theory,
+    "notes": notes_of,
+}
+"""All tables but that of the claims, by the names of their files."""

@@ -1,34 +1,94 @@
-"""Tables for people: one list of rows, written as CSV and as Markdown."""
+"""Tables of findings in four formats: Parquet and CSV for programs, Markdown and LaTeX for people.
+
+A table is all its columns and digits, and the *page* that people read: few columns, few digits. To add one,
+write a function that gives both and name it in ``summary.TABLES``.
+"""
 
 import csv
+import json
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tabulate import tabulate
 
+from winit.findings import latex
+from winit.findings.page import Page, Strong, shown
+from winit.sweep.files import replacing
+from winit.sweep.schema import NETWORK_KEYS, PROBE_KEYS
 
-def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Every digit, for programs; null is an empty field."""
+FORMATS = ("parquet", "csv", "md", "tex")
+
+
+@dataclass(frozen=True)
+class Table:
+    """What ``write`` writes."""
+
+    rows: pa.Table
+    page: Page
+
+
+def telling(rows: pa.Table) -> list[str]:
+    """What tells the networks of one activation apart: of the probe, the keys that are not all the same."""
+    same = {key for key in PROBE_KEYS if len(rows[key].unique()) <= 1} | {"activation"}
+    return [key for key in NETWORK_KEYS if key in rows.column_names and key not in same]
+
+
+def write(folder: Path, name: str, table: Table) -> None:
+    """Write ``name`` with the ending of each of ``FORMATS`` into ``folder``."""
+    with replacing(folder / f"{name}.parquet") as file:
+        pq.write_table(table.rows, file, compression="zstd")
+    write_csv(folder / f"{name}.csv", table.rows)
+    (folder / f"{name}.md").write_text(page_markdown(table.page), encoding="utf-8")
+    (folder / f"{name}.tex").write_text(latex.page(table.page, name), encoding="utf-8")
+
+
+def write_csv(path: Path, table: pa.Table) -> None:
+    """Every digit. Null is an empty field, a number that is not finite inf, -inf or nan, a list JSON."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerow(table.column_names)
+        for batch in table.to_batches(max_chunksize=10_000):
+            writer.writerows([_field(value) for value in row.values()] for row in batch.to_pylist())
+
+
+def _field(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        # JSON has no number that is not finite: in a list it is a string.
+        items = [str(item) if isinstance(item, float) and not math.isfinite(item) else item for item in value]
+        return json.dumps(items, ensure_ascii=False)
+    return value
+
+
+def page_markdown(page: Page) -> str:
+    """A page as Markdown."""
+    parts = [f"# {page.title}\n\n{page.text}\n"]
+    for section in page.sections:
+        heading = f"## {section.heading}\n\n" if section.heading else ""
+        table = markdown(section.header, section.rows) if section.rows else ""
+        notes = "".join(f"- {note}\n" for note in section.notes)
+        parts.append(heading + "\n".join(filter(None, (table, notes))))
+    return "\n".join(parts)
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Four digits, for people; null is a dash."""
-    shown = [[_cell(value).replace("|", "\\|") for value in row] for row in rows]
-    return tabulate(shown, header, tablefmt="github", disable_numparse=True) + "\n"
+    cells = [[_marked(value) for value in row] for row in rows]
+    return tabulate(cells, header, tablefmt="github", disable_numparse=True) + "\n"
+
+
+def _marked(value: object) -> str:
+    cell = shown(value).replace("|", "\\|")
+    return f"**{cell}**" if isinstance(value, Strong) else cell
 
 
 def text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Three digits, for a terminal; long names stand on several lines."""
-    shown = [[_cell(value, 3) for value in row] for row in rows]
+    cells = [[shown(value, 3) for value in row] for row in rows]
     names = [name.replace("_", "\n") for name in header]
-    return tabulate(shown, names, tablefmt="simple", disable_numparse=True, stralign="right")
-
-
-def _cell(value: object, digits: int = 4) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    return tabulate(cells, names, tablefmt="simple", disable_numparse=True, stralign="right")

@@ -385,8 +385,11 @@ are sorted by {", ".join(SORT_KEYS)}, layer; those of `training` and `training_r
 {", ".join(RUN_SORT_KEYS)}, step, layer.
 
 Besides: `config.yaml`, the checked config; `parts/`, the store of finished cells; `shards/`, what each
-sweep came to; `training/`, the same of the training runs; `tables/`, `figures/` and `report.html`, for
-people.
+sweep came to; `training/`, the same of the training runs; `figures/` and `report.html`, for people; and
+`tables/`: summary, answers, ranking, theory (measured against it), notes (theirs beside ours) and claims.
+Of these, Parquet and CSV have every column and digit (in CSV null is an empty field, a number that is not
+finite inf, -inf or nan, a list JSON); Markdown and LaTeX have what people read. The LaTeX is for pdflatex
+with booktabs, longtable and array, and for lines of 17 cm (A4 with margins of 2 cm).
 """
 
 

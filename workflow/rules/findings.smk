@@ -19,13 +19,10 @@ rule summarize:
         theory=f"{RESULTS}/theory.parquet",
     output:
         summary=f"{RESULTS}/summary.parquet",
-        tables=multiext(
-            f"{RESULTS}/tables/",
-            "summary.csv",
-            "summary.md",
-            "theory.csv",
-            "theory.md",
-            "notes.md",
+        tables=expand(
+            f"{RESULTS}/tables/{{name}}.{{format}}",
+            name=["summary", "answers", "ranking", "theory", "notes"],
+            format=["parquet", "csv", "md", "tex"],
         ),
     shell:
         "winit summarize --results {RESULTS:q}"
@@ -40,7 +37,7 @@ rule claims:
         runs=f"{RESULTS}/training_runs.parquet",
     output:
         claims=f"{RESULTS}/claims.parquet",
-        tables=multiext(f"{RESULTS}/tables/", "claims.csv", "claims.md"),
+        tables=multiext(f"{RESULTS}/tables/claims.", "parquet", "csv", "md", "tex"),
     shell:
         "winit claims --results {RESULTS:q}"
 

@@ -9,6 +9,7 @@ from winit.findings import tables
 from winit.findings.claims import TOPICS, VERDICTS, Claim, Judgement, judge
 from winit.findings.database import Database
 from winit.findings.intervals import CONFIDENCE
+from winit.findings.page import Page, Section, Strong
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.schema import CLAIMS
@@ -28,11 +29,7 @@ def write_claims(results: Results) -> pa.Table:
     with replacing(results.claims) as file:
         pq.write_table(tested, file, compression="zstd")
     results.tables.mkdir(exist_ok=True)
-    flat = tested.drop_columns(["values"])
-    tables.write_csv(
-        results.tables / "claims.csv", flat.column_names, [tuple(row.values()) for row in flat.to_pylist()]
-    )
-    (results.tables / "claims.md").write_text(page(tested), encoding="utf-8")
+    tables.write(results.tables, "claims", tables.Table(tested, page(tested)))
     return tested
 
 
@@ -98,35 +95,30 @@ def in_numbers(tested: pa.Table) -> str:
     return ", ".join(f"{number} {words}" for number, words in counts if number)
 
 
-def page(tested: pa.Table) -> str:
-    """The claims as Markdown, topic by topic."""
-    lines = [
-        "# The notes, claim by claim",
-        "",
-        _INTRODUCTION.format(count=tested.num_rows, found=in_numbers(tested), confidence=CONFIDENCE),
-        "",
+def page(tested: pa.Table) -> Page:
+    """The claims for people, topic by topic."""
+    text = _INTRODUCTION.format(count=tested.num_rows, found=in_numbers(tested), confidence=CONFIDENCE)
+    sections = [_section(topic, rows) for topic, rows in by_topic(tested).items()]
+    return Page("The notes, claim by claim", text, sections)
+
+
+def _section(topic: str, rows: list[Row]) -> Section:
+    cells = [
+        (
+            row["statement"],
+            Strong(row["verdict"]),
+            measured(row),
+            row["seeds"],
+            row["threshold"],
+            row["measures"],
+            row["note"][:3],
+        )
+        for row in rows
     ]
-    for topic, rows in by_topic(tested).items():
-        table = [
-            (
-                row["statement"],
-                f"**{row['verdict']}**",
-                measured(row),
-                row["seeds"],
-                row["threshold"],
-                row["measures"],
-                row["note"][:3],
-            )
-            for row in rows
-        ]
-        header = ("claim", "verdict", "measured", "seeds", "must be", "what is measured", "note")
-        lines += [f"## {topic}", "", tables.markdown(header, table)]
-        lines += [f"- {row['statement']} {row['why']}" for row in rows if row["why"]]
-        lines += [
-            f"- {row['statement']} Not in the results: {row['missing']}." for row in rows if row["missing"]
-        ]
-        lines.append("")
-    return "\n".join(lines)
+    header = ("claim", "verdict", "measured", "seeds", "must be", "what is measured", "note")
+    why = [f"{row['statement']} {row['why']}" for row in rows if row["why"]]
+    missing = [f"{row['statement']} Not in the results: {row['missing']}." for row in rows if row["missing"]]
+    return Section(topic, header, cells, why + missing)
 
 
 def by_topic(tested: pa.Table) -> dict[str, list[Row]]:

@@ -1,0 +1,136 @@
+"""Tables in four formats: programs lose no digit, people get few, and LaTeX gets nothing it chokes on."""
+
+import csv
+import json
+import math
+import re
+import string
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import make_results, tiny
+
+from winit.findings import latex, tables
+from winit.findings.claims import CLAIMS
+from winit.findings.claims.tested import write_claims
+from winit.findings.database import Database
+from winit.findings.page import Page, Section, Strong, interval
+from winit.findings.predictions import write_theory
+from winit.findings.summary import TABLES, summarize
+from winit.sweep.schema import ANSWERS, RANKING
+
+NAMES = (*TABLES, "claims")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    results = make_results(tmp_path_factory.mktemp("results"), tiny())
+    write_theory(results)
+    summarize(results)
+    write_claims(results)
+    return results
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_table_is_there_in_every_format(results, name):
+    rows = pq.read_table(results.tables / f"{name}.parquet")
+    with (results.tables / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        header, *lines = csv.reader(file)
+    assert header == rows.column_names
+    assert len(lines) == rows.num_rows
+    page = (results.tables / f"{name}.md").read_text(encoding="utf-8")
+    made = (results.tables / f"{name}.tex").read_text(encoding="utf-8")
+    assert page.startswith("# ")
+    assert made.isascii()
+    tables_of_page = len(re.findall(r"^\|-", page, re.MULTILINE))
+    assert made.count("\\begin{longtable}") == tables_of_page
+    # Beside its rows a table has two lines in Markdown, and three in LaTeX: caption and header twice.
+    lines = len(re.findall(r"^\|", page, re.MULTILINE)) - 2 * tables_of_page
+    assert len(re.findall(r"\\\\$", made, re.MULTILINE)) - 3 * tables_of_page == lines
+
+
+def test_answers_and_ranking_are_views(results):
+    database = Database(results.folder)
+    for name, schema in (("answers", ANSWERS), ("ranking", RANKING)):
+        assert database.sql(f"FROM {name}").columns == schema.names
+        assert pq.read_schema(results.tables / f"{name}.parquet").equals(schema, check_metadata=True)
+    best = database.sql("SELECT best FROM answers WHERE activation = 'relu' AND depth = 4").fetchall()
+    assert set(best) == {("he_normal",)}
+
+
+def test_copies_are_copies(results):
+    for path in (results.summary, results.claims):
+        assert pq.read_table(results.tables / path.name).equals(pq.read_table(path))
+
+
+def test_ties_are_marked(results):
+    ranks = [(row["activation"], row["rank"]) for row in pq.read_table(results.ranking).to_pylist()]
+    shared = [rank for rank in ranks if ranks.count(rank) > 1]
+    assert (results.tables / "ranking.md").read_text().count("(tie)") == len(shared) > 0
+
+
+def test_csv_has_every_digit_and_says_what_is_not_a_number(tmp_path):
+    columns = {
+        "number": [0.1 + 0.2, None, math.inf, -math.inf, math.nan, 1e-300],
+        "numbers": [[0.1, None, math.inf], [], None, [-math.inf], [math.nan], [1.0]],
+        "words": [["a", 'b"é, c'], [], None, [], [], []],
+        "truth": [True, False, None, True, True, True],
+    }
+    tables.write_csv(tmp_path / "a.csv", pa.table(columns))
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["number"] for row in rows] == ["0.30000000000000004", "", "inf", "-inf", "nan", "1e-300"]
+    assert json.loads(rows[0]["numbers"]) == [0.1, None, "inf"]
+    assert json.loads(rows[0]["words"]) == ["a", 'b"é, c']
+    assert (rows[1]["words"], rows[2]["words"]) == ("[]", "")
+    assert [row["truth"] for row in rows[:3]] == ["true", "false", ""]
+
+
+def test_an_interval_is_one_cell_and_no_interval_is_said_as_such():
+    assert interval(0.25, 0.1234, 0.5) == "0.25 (0.123 … 0.5)"
+    assert interval(0.25, None, None) == "0.25"
+    assert interval(0.25, 0.25, 0.25) == "0.25"
+    assert interval(None, None, None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        ("mine.py:a_b%&#", "mine.\\allowbreak{}py:\\allowbreak{}a\\_\\allowbreak{}b\\%\\&\\#"),
+        ("\\${}", "\\textbackslash{}\\$\\{\\}"),
+        ("σ²", "$\\mathord{\\sigma}$$\\mathord{{}^2}$"),
+        (1.25e-7, "$1.25\\times10^{-7}$"),
+        (-0.5, "$-$0.5"),
+        ("500-50", "500-50"),
+        ("normal(std=1e-05)", "normal(\\allowbreak{}std=1e-05)"),
+        (None, "--"),
+        (Strong("holds"), "\\textbf{holds}"),
+        ("é中", "\\'{e}[U+4E2D]"),
+    ],
+)
+def test_cells_are_latex(value, made):
+    assert latex.cell(value) == made
+
+
+@given(st.text())
+def test_any_text_is_printable_ascii_with_balanced_braces(text):
+    made = latex.escaped(text)
+    assert made.isascii()
+    assert made.isprintable()
+    bare = re.sub(r"\\[{}]", "", made)
+    assert bare.count("{") == bare.count("}")
+
+
+def test_every_letter_of_the_catalogue_and_the_claims_has_its_sign():
+    texts = "".join(claim.statement + claim.measures + claim.why for claim in CLAIMS)
+    assert "[U+" not in latex.escaped(texts + string.printable)
+
+
+def test_long_texts_get_columns_that_break_and_numbers_do_not():
+    section = Section("a", ("text", "number", "word"), [("long " * 60, 1.5, "short")])
+    made = latex.page(Page("title", "text", [section]), "name")
+    columns = re.search(r"begin\{longtable\}\{@\{\}(.*)@\{\}\}", made).group(1)
+    assert re.fullmatch(r">\{.*\}p\{0\.8\d+\\linewidth\}rl", columns)
