@@ -72,6 +72,35 @@ def test_ties_are_marked(results):
     assert (results.tables / "ranking.md").read_text().count("(tie)") == len(shared) > 0
 
 
+@pytest.mark.parametrize("what", ["one cell", "nothing finite", "all failed"])
+def test_tables_survive(what, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text("def fail(layer):\n    assert layer.depth == 2\n    return 0 * layer.standard('normal')\n")
+    grids = {
+        "one cell": dict(initializer="he_normal", activation="relu", depth=1, width=8, seed=3),
+        "nothing finite": dict(initializer="constant(value=1e30)", activation="relu", depth=[4, 5], width=8),
+        "all failed": dict(initializer=[f"{own}:fail", f"{own}:fail2"], activation="tanh", depth=3, width=8),
+    }
+    own.write_text(own.read_text() + own.read_text().replace("fail(", "fail2("))
+    results = make_results(tmp_path / "results", tiny(**grids[what]))
+    write_theory(results)
+    summarize(results)
+    write_claims(results)
+    answers = pq.read_table(results.answers).to_pylist()
+    assert [row["drift"] for row in answers] == {
+        "one cell": [0.0],
+        "nothing finite": [None, None],
+        "all failed": [None],
+    }[what]
+    verdict = {"one cell": "healthy", "nothing finite": "broken", "all failed": None}[what]
+    assert {row["verdict"] for row in answers} == {verdict}
+    first = pq.read_table(results.ranking).to_pylist()[0]
+    assert (first["rank"], first["tied"]) == (1, what == "all failed")
+    assert all(
+        (results.tables / f"{name}.md").read_text().count("|") for name in ("answers", "ranking", "summary")
+    )
+
+
 def test_csv_has_every_digit_and_says_what_is_not_a_number(tmp_path):
     columns = {
         "number": [0.1 + 0.2, None, math.inf, -math.inf, math.nan, 1e-300],
