@@ -2,7 +2,7 @@
 
 A chart is defined once, in Altair. What hangs on where it is shown, its width, the colour of its lines, is a
 hole: a string such as ``@width``. ``filled`` fills them for a file; the report's page does so in the browser,
-for its own width and for light or dark (``page/draw.js``).
+for its own width and for light or dark (``web/draw.js``).
 """
 
 import math

@@ -1,7 +1,7 @@
 """What the layers of each network did, over its seeds, and what theory predicts: what layer charts show.
 
 A profile is a dictionary of lists, one entry for each layer. ``datasets`` turns profiles into the rows of the
-charts; the report's page does the same in ``page/data.js``, from the text that ``as_text`` writes.
+charts; the report's page does the same in ``web/data.js``, from the text that ``as_text`` writes.
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """The report: one HTML file that needs no network, drawn by the library inside it.
 
-``page/`` has its parts: the template, the style, and the scripts that answer the reader's choices.
+``web/`` has its parts: the template, the style, and the scripts that answer the reader's choices.
 """
 
 import itertools
@@ -91,7 +91,7 @@ def write_report(results: Results) -> None:
 
 
 def _part(name: str) -> str:
-    return (resources.files("winit.findings") / "page" / name).read_text(encoding="utf-8")
+    return (resources.files("winit.findings") / "web" / name).read_text(encoding="utf-8")
 
 
 def _environment() -> jinja2.Environment:
