@@ -1,4 +1,4 @@
-"""Tests that need more than this process: kills, namespaces, a batch system (``make test-system``)."""
+"""Tests that need more than a process: kills, namespaces, batch systems, browsers (``make test-system``)."""
 
 import json
 import os
@@ -46,6 +46,9 @@ def slurm():
 
 
 def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
     path = Path(os.environ["WINIT_RELIABILITY"])
     if not path.exists():
         return
