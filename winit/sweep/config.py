@@ -6,13 +6,11 @@ what a YAML file or Snakemake holds, and gives the canonical config or a ``Confi
 
 import itertools
 import math
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
@@ -22,12 +20,21 @@ from pydantic import (
 
 from winit.network.activations import activation
 from winit.network.cells import Probe
-from winit.network.datasets import dataset
 from winit.network.initializers import initializer
 from winit.network.inputs import input_of
 from winit.network.labels import LabelError
 from winit.network.sources import Sources
 from winit.network.training import Task
+from winit.sweep.axes import (
+    ActivationLabel,
+    Axis,
+    DatasetLabel,
+    InitializerLabel,
+    InputLabel,
+    SeedRange,
+    Seeds,
+    Width,
+)
 from winit.sweep.fields import (
     LARGEST_WIDTH,
     CellCount,
@@ -38,38 +45,12 @@ from winit.sweep.fields import (
     NonNegative,
     Positive,
     Seconds,
-    Seed,
-    SeedCount,
+    counted_in,
 )
 from winit.sweep.problems import ConfigError, Location, Problem, problem_of
 from winit.sweep.settings import BatchSettings, ClusterSettings, TlsSettings, chosen
-from winit.sweep.sources import sources_of, with_source
+from winit.sweep.sources import sources_of
 from winit.sweep.verdicts import Thresholds
-
-
-def _listed(value: Any) -> Any:
-    """A single value is an axis of one."""
-    return value if isinstance(value, list) else [value]
-
-
-def _seeds(value: Any) -> Any:
-    """``{first, count}`` is the list of so many seeds."""
-    if isinstance(value, dict):
-        value = SeedRange.model_validate(value)
-        return list(range(value.first, value.first + value.count))
-    return _listed(value)
-
-
-def _width(value: Any) -> Any:
-    text = str(value).replace(" ", "")
-    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)?", text):
-        raise ValueError(
-            f"{value!r} is not a width; give a positive whole number such as 500,"
-            " or a taper from the first layer to the last such as '1024-64'"
-        )
-    if max(int(end) for end in text.split("-")) > LARGEST_WIDTH:
-        raise ValueError(f"{value!r} is too large; a width is at most {LARGEST_WIDTH}")
-    return text
 
 
 def _folder(value: Any) -> Any:
@@ -81,39 +62,25 @@ def _folder(value: Any) -> Any:
     return str(Path(value).expanduser())
 
 
-def _initializer(label: str) -> str:
-    label, at_hand = with_source(label)
-    return initializer(label, at_hand).label
-
-
-def _activation(label: str) -> str:
-    label, at_hand = with_source(label)
-    return activation(label, at_hand).label
-
-
-InitializerLabel = Annotated[str, AfterValidator(_initializer)]
-ActivationLabel = Annotated[str, AfterValidator(_activation)]
-DatasetLabel = Annotated[str, AfterValidator(lambda label: dataset(label).label)]
-InputLabel = Annotated[str, AfterValidator(lambda label: input_of(label).label)]
-Width = Annotated[str, BeforeValidator(_width)]
-
-
-class SeedRange(Model):
-    """Consecutive seeds."""
-
-    first: Seed = 0
-    count: SeedCount
-
-
 class ProbeSettings(Model):
     """What every cell does, unless a grid overrides it."""
 
-    batch: Count = Field(Probe.batch, description="examples pushed through")
+    batch: Count = Field(
+        Probe.batch, description="examples pushed through", json_schema_extra=counted_in("examples")
+    )
     input: InputLabel = Field(Probe.input, description="what the examples are")
-    dtype: Literal["float32", "float64"] = Field(Probe.dtype, description="of the network")
-    outputs: Count = Field(Probe.outputs, description="width of the linear readout")
-    bias_std: NonNegative = Field(Probe.bias_std, description="of the biases, N(0, bias_std²)")
-    histograms: bool = Field(Probe.histograms, description="false saves about half the bytes")
+    dtype: Literal["float32", "float64"] = Field(
+        Probe.dtype, description="of the network; statistics are float64 in any case"
+    )
+    outputs: Count = Field(
+        Probe.outputs, description="width of the linear readout", json_schema_extra=counted_in("units")
+    )
+    bias_std: NonNegative = Field(
+        Probe.bias_std, description="of the biases, N(0, bias_std²); an initializer's own take their place"
+    )
+    histograms: bool = Field(
+        Probe.histograms, description="whether histograms are stored; false saves about half the bytes"
+    )
 
     @model_validator(mode="after")
     def _enough_examples(self) -> Self:
@@ -137,10 +104,19 @@ class TaskSettings(Model):
     """What every training run does, unless a grid overrides it."""
 
     data: DatasetLabel = Field(Task.data, description="what is trained on")
-    steps: Count = Field(Task.steps, description="updates")
-    batch: Count = Field(Task.batch, description="examples of a mini-batch; all where there are fewer")
+    steps: Count = Field(
+        Task.steps, description="updates of plain gradient descent", json_schema_extra=counted_in("updates")
+    )
+    batch: Count = Field(
+        Task.batch,
+        description="examples of a mini-batch; all where there are fewer",
+        json_schema_extra=counted_in("examples"),
+    )
     dtype: Literal["float32", "float64"] = Field(Task.dtype, description="of the network")
-    bias_std: NonNegative = Field(Task.bias_std, description="of the biases at the start, N(0, bias_std²)")
+    bias_std: NonNegative = Field(
+        Task.bias_std,
+        description="of the biases at the start, N(0, bias_std²); an initializer's own take their place",
+    )
 
     @property
     def task(self) -> Task:
@@ -151,11 +127,26 @@ class TaskSettings(Model):
 class _Networks(Model):
     """A product of axes. Each is a list, or a single value."""
 
-    initializer: Annotated[list[InitializerLabel], BeforeValidator(_listed), Field(min_length=1)]
-    activation: Annotated[list[ActivationLabel], BeforeValidator(_listed), Field(min_length=1)]
-    depth: Annotated[list[Depth], BeforeValidator(_listed), Field(min_length=1)]
-    width: Annotated[list[Width], BeforeValidator(_listed), Field(min_length=1)]
-    seed: Annotated[list[Seed], BeforeValidator(_seeds), Field(min_length=1)]
+    initializer: Axis[InitializerLabel] = Field(
+        description="names of the catalogue, with arguments as calls, or functions of your own",
+        examples=[["he_normal", "normal(std=0.02)", "orthogonal"]],
+    )
+    activation: Axis[ActivationLabel] = Field(
+        description="likewise", examples=[["relu", "leaky_relu(negative_slope=0.2)"]]
+    )
+    depth: Axis[Depth] = Field(
+        description="hidden layers", examples=[[10, 30]], json_schema_extra=counted_in("layers")
+    )
+    width: Axis[Width] = Field(
+        description="of all hidden layers, or a geometric taper from the first to the last one; at most"
+        f" {LARGEST_WIDTH}",
+        examples=[[256, "1024-64"]],
+        json_schema_extra=counted_in("units"),
+    )
+    seed: Seeds = Field(
+        description="all random streams of a network hang on it; initializers share them",
+        examples=[{"first": 0, "count": 5}],
+    )
 
     @property
     def sources(self) -> Sources:
@@ -185,7 +176,9 @@ class _Networks(Model):
 class Grid(_Networks):
     """Cells: networks that are pushed through once, forward and backward."""
 
-    probe: ProbeSettings = Field(ProbeSettings(), description="probe settings of this grid alone")
+    probe: ProbeSettings = Field(
+        ProbeSettings(), description="settings of this grid alone; what is left out is that of `probe`"
+    )
 
     @model_validator(mode="after")
     def _pairs_have_room(self) -> Self:
@@ -197,16 +190,24 @@ class Grid(_Networks):
 class TrainingGrid(_Networks):
     """Training runs. Depth 0 is the linear model."""
 
-    depth: Annotated[list[DepthOrNone], BeforeValidator(_listed), Field(min_length=1)]
-    learning_rate: Annotated[list[Positive], BeforeValidator(_listed), Field(min_length=1)]
-    task: TaskSettings = Field(TaskSettings(), description="task settings of this grid alone")
+    depth: Axis[DepthOrNone] = Field(
+        description="hidden layers; 0 is the linear model",
+        examples=[[0, 10]],
+        json_schema_extra=counted_in("layers"),
+    )
+    learning_rate: Axis[Positive] = Field(description="of plain gradient descent", examples=[0.1])
+    task: TaskSettings = Field(
+        TaskSettings(), description="settings of this grid alone; what is left out is that of `training.task`"
+    )
 
 
 class TrainingSettings(Model):
     """The second sweep: networks that are trained. Without grids there is none."""
 
     grids: list[TrainingGrid] = Field([], description="the runs are the union of these products")
-    task: TaskSettings = TaskSettings()
+    task: TaskSettings = Field(
+        TaskSettings(), description="what every training run does, unless its grid says otherwise"
+    )
 
     @property
     def size(self) -> int:
@@ -240,9 +241,17 @@ def _inherited(data: Any, key: str, settings: type[Model]) -> Any:
 class SweepSettings(Model):
     """How the work is cut. None of it changes a number."""
 
-    block_seconds: Seconds = Field(1.0, description="about how long one task computes")
-    part_seconds: Seconds = Field(10.0, description="finished work is on disk at least so often")
-    max_cells: CellCount = Field(1_000_000, description="a larger grid is refused, since it may be a slip")
+    block_seconds: Seconds = Field(
+        1.0, description="about how long one task computes", json_schema_extra=counted_in("s")
+    )
+    part_seconds: Seconds = Field(
+        10.0, description="finished work is on disk at least so often", json_schema_extra=counted_in("s")
+    )
+    max_cells: CellCount = Field(
+        1_000_000,
+        description="larger grids, and larger training grids, are refused, since they may be a slip",
+        json_schema_extra=counted_in("cells, runs"),
+    )
 
 
 class Where(Model):
@@ -251,7 +260,7 @@ class Where(Model):
     results: Annotated[str, BeforeValidator(_folder)] = Field(
         "results", min_length=1, description="the folder where everything goes"
     )
-    cluster: ClusterSettings = ClusterSettings()
+    cluster: ClusterSettings = Field(ClusterSettings(), description="where the sweep computes")
 
     @classmethod
     def of(cls, path: Path) -> "Where":
@@ -271,12 +280,14 @@ class Config(Where):
     """The whole config, checked, labels canonical, every default filled in."""
 
     grids: list[Grid] = Field(min_length=1, description="the cells are the union of these products")
-    probe: ProbeSettings = ProbeSettings()
+    probe: ProbeSettings = Field(
+        ProbeSettings(), description="what every cell does, unless its grid says otherwise"
+    )
     training: Annotated[TrainingSettings, BeforeValidator(lambda value: {} if value is None else value)] = (
-        TrainingSettings()
+        Field(TrainingSettings(), description="networks that are trained; without grids there are none")
     )
     thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
-    sweep: SweepSettings = SweepSettings()
+    sweep: SweepSettings = Field(SweepSettings(), description="how the work is cut")
 
     @model_validator(mode="before")
     @classmethod

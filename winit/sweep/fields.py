@@ -6,9 +6,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Model(BaseModel):
-    """A section of the config: no key but its own, and nothing changes later."""
+    """A section of the config: no key but its own, and nothing changes later.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    The page about the config is made of the fields' descriptions (``reference``).
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
+    )
+
+
+def counted_in(unit: str) -> dict[str, Any]:
+    """What a field counts, for the page about the config."""
+    return {"unit": unit}
 
 
 def _number(value: Any) -> Any:
@@ -18,14 +28,16 @@ def _number(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, BeforeValidator(_number), Field(ge=1, le=10_000_000)]
-CellCount = Annotated[int, BeforeValidator(_number), Field(ge=1, lt=2**63)]
-Depth = Annotated[int, BeforeValidator(_number), Field(ge=1, le=100_000)]
-DepthOrNone = Annotated[int, BeforeValidator(_number), Field(ge=0, le=100_000)]
-Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, lt=2**63)]
-SeedCount = Annotated[int, BeforeValidator(_number), Field(ge=1, le=1_000_000)]
-NonNegative = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
-Seconds = Annotated[float, BeforeValidator(_number), Field(gt=0, le=3600)]
+# The constraints stand first, so that they are a number's own and show in the JSON schema.
+Count = Annotated[int, Field(ge=1, le=10_000_000), BeforeValidator(_number)]
+CellCount = Annotated[int, Field(ge=1, lt=2**63), BeforeValidator(_number)]
+Depth = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_number)]
+DepthOrNone = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_number)]
+Seed = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_number)]
+SeedCount = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_number)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
+Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_number)]
+Patience = Annotated[float, Field(ge=5, le=1e6), BeforeValidator(_number)]
 
 LARGEST_WIDTH = 1_000_000

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ByteSize, Field, model_validator
 
-from winit.sweep.fields import Count, Model, Positive
+from winit.sweep.fields import Count, Model, Patience, Positive, counted_in
 from winit.sweep.machine import memory_limit
 
 # What starts the workers of a job and looks after them takes itself, measured: Python and Dask.
@@ -46,23 +46,43 @@ class BatchSettings(Model):
     """The jobs of a batch system (slurm, pbs, sge, lsf, htcondor), all alike; each has some workers."""
 
     jobs: Count = Field(
-        1, description="how many; each ends when it is not needed and is replaced when it is lost"
+        1,
+        description="how many; each ends when it is not needed and is replaced when it is lost",
+        examples=[16],
+        json_schema_extra=counted_in("jobs"),
     )
-    workers: Count = Field(4, description="of a job, a core each")
-    memory: ByteSize = Field(ByteSize(8 * 10**9), description="of a job, such as 8 GB")
+    workers: Count = Field(
+        4, description="of a job, a core each", examples=[16], json_schema_extra=counted_in("workers")
+    )
+    memory: ByteSize = Field(
+        ByteSize(8 * 10**9),
+        description="of a job, a number of bytes or one with its unit; 8 GB is 8e9 bytes, 8 GiB 2³³",
+        examples=["32 GB"],
+        json_schema_extra=counted_in("bytes"),
+    )
     walltime: Annotated[str, AfterValidator(_walltime)] = Field(
-        "01:00:00", description="of a job; its workers leave before it ends, and another job takes over"
+        "01:00:00",
+        description="of a job, at least a minute, in quotation marks; its workers leave before it ends,"
+        " and another job takes over",
+        examples=["12:00:00"],
+        json_schema_extra=counted_in("hours:minutes:seconds"),
     )
-    partition: str | None = Field(None, description="the queue")
-    account: str | None = Field(None, description="who pays")
+    partition: str | None = Field(None, description="the queue", examples=["normal"])
+    account: str | None = Field(None, description="who pays", examples=["project"])
     interface: str | None = Field(
-        None, description="the network between the sweep and its workers, such as ib0"
+        None, description="the network between the sweep and its workers", examples=["ib0"]
     )
-    scratch: str | None = Field(None, description="a folder of the node for what Dask puts on the disk")
+    scratch: str | None = Field(
+        None,
+        description="a folder of the node for what Dask puts on the disk",
+        examples=["/tmp"],  # noqa: S108
+    )
     directives: list[str] = Field(
-        [], description="more options of the batch system, such as --constraint=avx512"
+        [], description="more options of the batch system", examples=[["--constraint=avx512"]]
     )
-    prologue: list[str] = Field([], description="lines before the worker starts, such as module load python")
+    prologue: list[str] = Field(
+        [], description="lines of the job before the worker starts", examples=[["module load python"]]
+    )
 
     @property
     def memory_for_workers(self) -> float:
@@ -86,9 +106,13 @@ class BatchSettings(Model):
 class TlsSettings(Model):
     """Files in PEM form. What is left out is taken from Dask's own config, as all Dask programs do."""
 
-    ca: str | None = Field(None, description="who signed the certificates of the cluster")
-    certificate: str | None = Field(None, description="ours, signed by the same")
-    key: str | None = Field(None, description="the private key of our certificate")
+    ca: str | None = Field(
+        None, description="who signed the certificates of the cluster", examples=["ca.pem"]
+    )
+    certificate: str | None = Field(None, description="ours, signed by the same", examples=["client.pem"])
+    key: str | None = Field(
+        None, description="the private key of our certificate", examples=["client-key.pem"]
+    )
 
 
 class ClusterSettings(Model):
@@ -97,18 +121,25 @@ class ClusterSettings(Model):
     kind: Literal["local", "slurm", "pbs", "sge", "lsf", "htcondor", "address"] = Field(
         "local", description="this machine, jobs of a batch system, or a Dask cluster that runs already"
     )
-    batch: BatchSettings = BatchSettings()
+    batch: BatchSettings = Field(BatchSettings(), description="the jobs of a batch system")
     address: str | None = Field(
-        None, description="of a scheduler that runs already, such as tls://10.0.0.1:8786"
+        None,
+        description="of a scheduler that runs already; wanted where kind is address",
+        examples=["tls://10.0.0.1:8786"],
     )
-    tls: TlsSettings = TlsSettings()
+    tls: TlsSettings = Field(TlsSettings(), description="certificates for a cluster that runs already")
     insecure: bool = Field(False, description="true allows an address without TLS beyond this machine")
     dashboard: bool = Field(False, description="true starts Dask's dashboard, for the users of this machine")
     start_seconds: Positive | None = Field(
-        None, description="give up when no worker came for so long; null: wait, as queues are long"
+        None,
+        description="give up when no worker came for so long; null: wait, as queues are long",
+        examples=[3600.0],
+        json_schema_extra=counted_in("s"),
     )
-    hang_seconds: Annotated[Positive, Field(ge=5, le=1e6)] = Field(
-        300.0, description="a worker that gives no sign of life for so long counts as dead"
+    hang_seconds: Patience = Field(
+        300.0,
+        description="a worker that gives no sign of life for so long counts as dead",
+        json_schema_extra=counted_in("s"),
     )
 
     @model_validator(mode="after")

@@ -4,18 +4,14 @@ The verdict is a matter of judgement, the measurements are not: thresholds are s
 threshold computes no cell anew.
 """
 
-from pydantic import BaseModel, ConfigDict
-
-from winit.sweep.fields import Positive
+from winit.sweep.fields import Model, Positive
 
 VERDICTS = ("broken", "symmetric", "dead", "vanishing", "exploding", "saturated", "healthy")
 """In the order in which they are tried; the first that fits is the cell's."""
 
 
-class Thresholds(BaseModel):
-    """Where a verdict begins."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Thresholds(Model):
+    """Where a verdict begins. None of it changes a number."""
 
     vanishing: Positive = 0.1
     """std at the far end of the network ÷ std at the near end, below which a signal vanishes. Ours: an
