@@ -12,6 +12,7 @@ import altair as alt
 import numpy as np
 
 from winit.findings.drawing import chart_of
+from winit.findings.pages import table
 from winit.network.activations import ACTIVATIONS, Activation, activation
 from winit.network.datasets import DATASETS
 from winit.network.initializers import INITIALIZERS
@@ -61,17 +62,17 @@ def page() -> str:
     parts = [
         _HEAD,
         _INITIALIZERS,
-        _table(("name", "law", "source", "elsewhere"), _initializers()),
+        table(("name", "law", "source", "elsewhere"), _initializers()),
         _ACTIVATIONS,
     ]
-    parts.append(_table(("name", "curve", "φ(z)", "critical σ_w", "source", "elsewhere"), _activations()))
-    parts += [_INPUTS, _table(("name", "examples"), ((_signature(e), e.formula) for e in INPUTS.values()))]
+    parts.append(table(("name", "curve", "φ(z)", "critical σ_w", "source", "elsewhere"), _activations()))
+    parts += [_INPUTS, table(("name", "examples"), ((_signature(e), e.formula) for e in INPUTS.values()))]
     rows = (
         (_signature(e), e.formula, f"{e.width} → {e.classes}", str(e.examples), e.source)
         for e in DATASETS.values()
     )
     header = ("name", "examples", "entries → classes", "to train on", "source")
-    parts += [_DATASETS, _table(header, rows)]
+    parts += [_DATASETS, table(header, rows)]
     return "\n".join(parts)
 
 
@@ -137,14 +138,6 @@ def _curve(function: Activation) -> Any:
             strokeDash=alt.StrokeDash("of:N", scale=dash, legend=None),
         )
         .properties(width=150, height=100)
-    )
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    return (
-        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-        + "\n"
     )
 
 

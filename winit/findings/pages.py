@@ -56,10 +56,13 @@ def _ranges() -> str:
     for entry in ACTIVATIONS.values():
         names.setdefault(entry.bounds or UNBOUNDED_RANGE, []).append(f"`{entry.name}`")
     rest = names.pop(UNBOUNDED_RANGE)
-    rows = [(", ".join(of), f"{low:g} … {high:g}") for (low, high), of in names.items()]
-    low, high = UNBOUNDED_RANGE
-    rows.append((f"all others: {', '.join(rest)}; your own", f"{low:g} … {high:g}"))
+    rows = [(", ".join(of), _range(ends)) for ends, of in names.items()]
+    rows.append((f"all others: {', '.join(rest)}; your own", _range(UNBOUNDED_RANGE)))
     return table(("activation", "range of `h_histogram`"), rows)
+
+
+def _range(ends: tuple[float, float]) -> str:
+    return " … ".join(f"{end:g}" for end in ends).replace("-", "−")
 
 
 def _ratios() -> str:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from winit.network.diagnostics import COSINE_EXAMPLES, SATURATION
+from winit.network.summaries import HISTOGRAM_BINS, MAGNITUDE_DECADES
+
 
 @dataclass(frozen=True)
 class Definition:
@@ -20,6 +23,7 @@ _OF_H = "an entry of h is not finite"
 _OF_SLOPES = f"{_HIDDEN}; an entry of φ'(z) is not finite"
 _OF_G = f"{_HIDDEN}; an entry of g is not finite"
 _OF_W = f"{_HIDDEN}; an entry of h_{{l-1}} or δ_l is not finite"
+_FIRST, _LAST = MAGNITUDE_DECADES
 _COUNTS = "`probe.histograms` is false"
 
 DEFINITIONS = {
@@ -38,7 +42,8 @@ DEFINITIONS = {
     "derivative_second_moment": Definition("mean(φ'(z_l)²)", _OF_SLOPES),
     "derivative_max": Definition("max |φ'(z_l)|", _OF_SLOPES),
     "saturated_fraction": Definition(
-        "#{|φ'(z_l)| < 0.05 · max |φ'|} ÷ (batch · n_l), the maximum over 20,001 points z = −10 … 10",
+        f"#{{|φ'(z_l)| < {SATURATION} · max |φ'|}} ÷ (batch · n_l), the maximum over 20,001 points"
+        " z = −10 … 10",
         _OF_SLOPES,
     ),
     "dead_units": Definition("#{units j with φ'(z_bj) = 0 for every example b}", _OF_SLOPES),
@@ -51,7 +56,7 @@ DEFINITIONS = {
         "the same of δ_l = g_l ⊙ φ'(z_l)", f"{_HIDDEN}; an entry of δ is not finite"
     ),
     "cosine_mean": Definition(
-        "mean over pairs a < b of h_a · h_b ÷ (‖h_a‖ ‖h_b‖), of the first 64 examples",
+        f"mean over pairs a < b of h_a · h_b ÷ (‖h_a‖ ‖h_b‖), of the first {COSINE_EXAMPLES} examples",
         "fewer than two of these examples have a direction",
     ),
     "cosine_std": Definition("std of the same over the pairs", "as `cosine_mean`"),
@@ -67,11 +72,14 @@ DEFINITIONS = {
     "weight_grad_std": Definition("std(∂L/∂W_l)", _OF_W),
     "weight_grad_norm": Definition("‖∂L/∂W_l‖ = √Σ (∂L/∂W_l)²", _OF_W),
     "h_histogram": Definition(
-        "#{h_l in each of 30 equal bins}, below and above them; a bin has its lower edge, the last one both",
+        f"#{{h_l in each of {HISTOGRAM_BINS} equal bins}}, below and above them; a bin has its lower"
+        " edge, the last one both",
         f"{_COUNTS}; all entries are NaN",
     ),
     "h_magnitude": Definition(
-        "#{10^k ≤ |h_l| < 10^(k+1)}, k = −30 … 29, and what is zero, below, above, not finite", _COUNTS
+        f"#{{10^k ≤ |h_l| < 10^(k+1)}}, k = −{-_FIRST} … {_LAST - 1}, and what is zero, below,"
+        " above, not finite",
+        _COUNTS,
     ),
     "g_magnitude": Definition("the same of g_l", f"{_HIDDEN}; {_COUNTS}"),
     "loss": Definition(
