@@ -72,7 +72,7 @@ def estimate(rows: pa.Table, seconds: Floats) -> Estimate:
     )
 
 
-def show(named: Sequence[tuple[str, Estimate]], cores: int, *, shards: bool = True) -> None:
+def show(named: Sequence[tuple[str, Estimate]], cores: int) -> None:
     """Print estimates side by side, each under its name: a line for each quantity."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     table.add_column("")
@@ -87,10 +87,8 @@ def show(named: Sequence[tuple[str, Estimate]], cores: int, *, shards: bool = Tr
         "FLOPs": [_with_prefix(e.flops, "FLOP") for e in estimates],
         "peak memory of a worker": [_with_prefix(e.worker, "B") for e in estimates],
         "bytes on disk": [_with_prefix(e.disk, "B") for e in estimates],
-        f"time on {cores} core{'s' if cores > 1 else ''}": [_duration(e.time(cores)) for e in estimates],
+        f"time on {cores} core{'s' if cores > 1 else ''}": [duration(e.time(cores)) for e in estimates],
     }
-    if not shards:
-        del lines["shards"]
     for name, values in lines.items():
         table.add_row(name, *values)
     Console(highlight=False).print(table)
@@ -110,8 +108,8 @@ def _with_prefix(value: float, unit: str) -> str:
 _UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"))
 
 
-def _duration(seconds: float) -> str:
-    """Two digits, in the unit that a person would take; at least a second."""
+def duration(seconds: float) -> str:
+    """A time in words: two digits, in the unit that a person would take; at least a second."""
     for length, name in _UNITS:
         if seconds >= 2 * length:
             return f"{_two_digits(seconds / length)} {name}"

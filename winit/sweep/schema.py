@@ -377,6 +377,13 @@ _TABLES = {
 }
 
 
+VIEWS = {
+    name.removesuffix("/*.parquet").removesuffix(".parquet"): table
+    for name, table in _TABLES.items()
+    if "plan" not in name
+}
+"""What can be queried: by its name, what a row is, and the schema."""
+
 _INTRODUCTION = f"""# What is in this folder
 
 Everything but this page is made by a run and not kept in git. Tables are Parquet; each column carries
@@ -403,15 +410,21 @@ def page() -> str:
     return "\n".join(lines)
 
 
-def _line(field: pa.Field) -> str:
+def explained(field: pa.Field) -> tuple[str, str, str, str]:
+    """Name, type, unit and meaning of a column, in words."""
     metadata = {key.decode(): value.decode() for key, value in field.metadata.items()}
     type_ = field.type
     shown = "string" if pa.types.is_dictionary(type_) else str(type_).replace("element: ", "")
     meaning = metadata["description"]
     if "slots" in metadata:
         meaning += f". Slots: {metadata['slots']}"
-    meaning = meaning.replace("|", "\\|")
-    return f"| {field.name} | {shown} | {metadata.get('unit', '')} | {meaning} |"
+    return field.name, shown, metadata.get("unit", ""), meaning
+
+
+def _line(field: pa.Field) -> str:
+    name, type_, unit, meaning = explained(field)
+    escaped = meaning.replace("|", "\\|")
+    return f"| {name} | {type_} | {unit} | {escaped} |"
 
 
 if __name__ == "__main__":

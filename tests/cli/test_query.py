@@ -1,0 +1,289 @@
+"""winit query: the same answer in every format, every digit, and errors that name the mend."""
+
+import csv
+import io
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from samples import make_results, tiny
+
+from winit.cli import main
+from winit.findings.database import Database
+from winit.findings.predictions import write_theory
+from winit.sweep.schema import VIEWS
+
+LAYERS = "SELECT * FROM layers ORDER BY cell_id, layer"
+ODD = """SELECT 'nan'::DOUBLE AS a, 'inf'::DOUBLE AS b, '-inf'::DOUBLE AS c, NULL AS d, '' AS e, 'x,"y"' AS f,
+    [1.5, 'nan'::DOUBLE] AS g, 0.1::DOUBLE + 0.2::DOUBLE AS h, sum(i) AS i, 1.25::DECIMAL(5, 2) AS j,
+    DATE '2026-01-02' AS k, {'l': 1} AS l, 1::DOUBLE / 3 AS m FROM range(3) AS r(i)"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Results without a summary and claims."""
+    folder = tmp_path_factory.mktemp("results")
+    write_theory(make_results(folder, tiny()))
+    return folder
+
+
+@pytest.fixture
+def ask(folder):
+    def asked(*arguments, **settings):
+        return CliRunner().invoke(main, ["query", "--results", str(folder), *arguments], **settings)
+
+    return asked
+
+
+def command(folder, *arguments):
+    return [sys.executable, "-m", "winit", "query", "--results", str(folder), *arguments]
+
+
+@pytest.mark.parametrize("name", ["answer.parquet", "answer.json"])
+def test_every_digit_and_every_list_survives(name, ask, folder, tmp_path):
+    """Read by Arrow and by Python's own JSON."""
+    path = tmp_path / name
+    assert ask(LAYERS, "--output", str(path)).exit_code == 0
+    rows = Database(folder).sql(LAYERS).to_arrow_table().to_pylist()
+    found = pq.read_table(path).to_pylist() if path.suffix == ".parquet" else json.loads(path.read_text())
+    assert len(found) == 336
+    assert found == rows
+
+
+def test_csv_has_every_digit_and_lists_as_json(ask, folder):
+    rows = Database(folder).sql(LAYERS).to_arrow_table().to_pylist()
+    found = list(csv.DictReader(io.StringIO(ask(LAYERS, "--format", "csv").output)))
+    assert len(found) == len(rows)
+    for ours, theirs in zip(found, rows, strict=True):
+        assert ours.keys() == theirs.keys()
+        for name, value in theirs.items():
+            read = {str: str, list: json.loads, float: float, int: int, type(None): str}[type(value)]
+            assert read(ours[name]) == ("" if value is None else value)
+
+
+def test_what_is_not_finite_and_what_is_odd_is_written_as_the_help_says(ask):
+    (row,) = csv.DictReader(io.StringIO(ask(ODD, "--format", "csv").output))
+    assert [row[name] for name in "abcdef"] == ["nan", "inf", "-inf", "", "", 'x,"y"']
+    assert row["g"] == '[1.5, "NaN"]'
+    (row,) = json.loads(ask(ODD, "--format", "json").output)
+    assert [row[name] for name in "abcdef"] == ["NaN", "Infinity", "-Infinity", None, "", 'x,"y"']
+    assert row["g"] == [1.5, "NaN"]
+    assert (row["h"], row["i"], row["j"], row["k"]) == (0.1 + 0.2, 3, 1.25, "2026-01-02")
+    assert (row["l"], row["m"]) == ({"l": 1}, 1 / 3)
+
+
+def test_an_empty_text_is_not_null_in_csv(ask):
+    assert ask("SELECT NULL::VARCHAR AS a, '' AS b", "--format", "csv").output == '"a","b"\n,""\n'
+
+
+def test_other_programs_read_what_is_written(ask, tmp_path):
+    sql = "SELECT initializer, layer, h_std, h_histogram FROM layers ORDER BY ALL"
+    for ending in ("csv", "json", "parquet"):
+        assert ask(sql, "--output", str(tmp_path / f"a.{ending}")).exit_code == 0
+    frames = [
+        pl.read_csv(tmp_path / "a.csv"),
+        pl.read_json(tmp_path / "a.json"),
+        pl.read_parquet(tmp_path / "a.parquet"),
+        pl.from_pandas(
+            pd.read_json(tmp_path / "a.json", precise_float=True)[["initializer", "layer", "h_std"]]
+        ),
+    ]
+    for frame in frames:
+        assert frame["h_std"].to_list() == frames[2]["h_std"].to_list()
+    assert frames[1]["h_histogram"].to_list() == frames[2]["h_histogram"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("format_", "nothing"), [("csv", '"a"\n'), ("json", "[]\n"), ("md", "| a |\n| ---: |\n")]
+)
+def test_no_rows_are_an_answer_too(format_, nothing, ask):
+    assert ask("SELECT 1 AS a WHERE false", "--format", format_).output == nothing
+
+
+def test_parquet_goes_through_a_pipe(folder):
+    ran = subprocess.run(command(folder, LAYERS, "--format", "parquet"), capture_output=True)
+    assert pq.read_table(pa.BufferReader(ran.stdout)).num_rows == 336
+
+
+def test_markdown_is_a_table_with_four_digits(ask):
+    output = ask("SELECT 'a|b' AS t, 1 / 3 AS x, NULL::INT AS y", "--format", "md").output
+    assert output == "| t | x | y |\n| --- | ---: | ---: |\n| a\\|b | 0.3333 | – |\n"
+
+
+def test_a_table_ends_with_the_number_of_rows(ask):
+    assert ask("FROM cells LIMIT 1").output.splitlines()[-1] == "(1 row)"
+    assert ask("FROM layers").output.splitlines()[-1] == "(40 of 336 rows; --format csv has all)"
+    shown = ask("FROM layers", "--rows", "336").output.splitlines()
+    assert len(shown) == 2 + 336 + 1
+    assert shown[-1] == "(336 rows)"
+
+
+def test_a_terminal_shows_the_columns_that_fit_and_says_so(folder):
+    main_end, terminal = os.openpty()
+    environment = os.environ | {"COLUMNS": "80", "TERM": "xterm"}
+    ran = subprocess.Popen(
+        command(folder, "SELECT * FROM layers", "--rows", "2"), stdout=terminal, env=environment
+    )
+    os.close(terminal)
+    output = b""
+    try:
+        while data := os.read(main_end, 1000):
+            output += data
+    except OSError:  # so Linux says that nobody writes any more
+        pass
+    os.close(main_end)
+    assert ran.wait() == 0
+    assert b"(2 of 336 rows, " in output
+    assert b" of 43 columns; --format csv has all)" in output
+
+
+def test_a_table_in_a_pipe_has_every_column(ask):
+    assert ask("FROM layers LIMIT 1").output.split()[:43] == list(VIEWS["layers"][1].names)
+
+
+def test_the_query_may_come_from_standard_input(ask):
+    assert ask("-", "--format", "csv", input="SELECT count(*) AS n\nFROM cells\n").output == '"n"\n96\n'
+
+
+@pytest.mark.parametrize(
+    ("sql", "mend"),
+    [
+        ("SELECT h_sdt FROM layers", "there is no column 'h_sdt'; the nearest are h_std"),
+        ("SELECT l.h_sdt FROM layers l", "there is no column 'h_sdt'; the nearest are h_std"),
+        ("SELECT h_std FROM cells", "there is no column 'h_std' in what is asked; layers, theory have it"),
+        ("FROM layer", "there is no view 'layer'; did you mean 'layers'? (the views here: layers, cells"),
+        ("FROM layers WHERE x.a = 1", "there is no view 'x' (the views here: layers, cells"),
+        ("SELECT h_std, FROM\nlayers WHERE BY", "syntax error at or near"),
+        ("SELECT error('boom')", "boom"),
+        ("SELECT cast(verdict AS INT) FROM cells", "Could not convert string"),
+        ("SELECT 1; SELECT 2", "only one query that reads"),
+        ("", "only one query that reads"),
+        ("DROP VIEW cells", "only one query that reads"),
+        ("COPY cells TO 'stolen.csv'", "only one query that reads"),
+        ("FROM 'setup.csv'", "Cannot access file"),
+        ("FROM read_text('/etc/hostname')", "Cannot access file"),
+    ],
+)
+@pytest.mark.parametrize("format_", ["table", "csv"])
+def test_a_query_that_cannot_be_answered_is_a_line_with_the_mend(sql, mend, format_, ask):
+    refused = ask(sql, "--format", format_)
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert mend in refused.stderr
+    assert refused.stderr.startswith("winit: ")
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("view", "step"), [("summary", "summarize --results {}"), ("claims", "claims --results {}")]
+)
+def test_a_view_that_is_not_there_yet_is_named_with_the_step_that_makes_it(view, step, ask, folder):
+    refused = ask(f"SELECT * FROM {view}")
+    assert refused.stderr == f"winit: there is no {view} yet; `winit {step.format(folder)}` makes it\n"
+    assert f"`winit {step.format(folder)}` makes it" in ask("--schema").output
+
+
+def test_no_results_are_told_with_what_makes_them(tmp_path):
+    refused = CliRunner().invoke(main, ["query", "FROM cells", "--results", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert "holds no results yet; `snakemake --cores all` makes them" in refused.stderr
+
+
+def test_a_file_that_is_no_parquet_is_named_with_what_makes_it_anew(tmp_path):
+    (tmp_path / "claims.parquet").write_bytes(b"nonsense")
+    refused = CliRunner().invoke(main, ["query", "FROM claims", "--results", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("winit: claims cannot be read")
+    assert f"`winit claims --results {tmp_path}` makes it anew" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mend"),
+    [
+        ((), "give a query"),
+        (("SELECT 1", "--output", "answer.doc"), "ends in none of .csv, .json, .parquet, .md, .txt"),
+        (("SELECT 1", "--format", "xml"), "'table', 'csv', 'json', 'parquet', 'md'"),
+        (("--schema", "layer"), "there is no view 'layer'"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(arguments, mend, ask):
+    refused = ask(*arguments)
+    assert refused.exit_code == 2
+    assert mend in refused.stderr
+
+
+def test_where_a_query_fails_the_file_stays_as_it_was(ask, tmp_path):
+    path = tmp_path / "answer.csv"
+    path.write_text("before")
+    late = "SELECT CASE WHEN range = 99999 THEN error('late') ELSE '' END AS x FROM range(100000)"
+    assert ask(late, "--output", str(path)).exit_code == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["answer.csv"]
+    assert path.read_text() == "before"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_schema_lists_every_column_with_type_unit_and_meaning(view, ask):
+    output = ask("--schema", view).output
+    for field in VIEWS[view][1]:
+        (line,) = [line for line in output.splitlines() if line.split()[:1] == [field.name]]
+        assert field.metadata[b"description"].decode() in line
+        assert field.metadata.get(b"unit", b"").decode() in line
+    assert output in ask("--schema").output
+
+
+def test_the_schema_counts_the_rows_of_each_view(ask):
+    lines = [line.split()[:2] for line in ask("--schema").output.splitlines()]
+    assert ["layers", "336"] in lines
+    assert ["claims", "none"] in lines
+
+
+@pytest.mark.parametrize("format_", ["table", "csv", "json", "md", "parquet"])
+def test_that_the_reader_goes_away_is_no_error(format_, folder):
+    sql = "SELECT range AS a, random()::VARCHAR AS b FROM range(3000000)"
+    line = command(folder, sql, "--rows", "20000", "--format", format_)
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
+        asked.stdout.read(10)
+        asked.stdout.close()
+        assert asked.stderr.read() == b""
+        assert asked.wait() == 0
+
+
+def test_ctrl_c_ends_a_query_that_would_take_years(folder, tmp_path):
+    sql = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3"
+    path = tmp_path / "answer.csv"
+    line = command(folder, sql, "--output", str(path))
+    # In the background a shell has Ctrl-C ignored; this is a terminal's.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, **heard) as asked:
+        time.sleep(4)
+        assert asked.poll() is None
+        asked.send_signal(signal.SIGINT)
+        assert asked.wait(60) == 130
+        assert asked.stderr.read().startswith("winit: stopped")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_answer_takes_little_memory(folder, tmp_path):
+    """0.8 GB of text through a process that holds less than half of that."""
+    sql = "SELECT range AS a, repeat('x', 400) AS b FROM range(2000000)"
+    program = (
+        "import resource, sys; from winit.cli import main\n"
+        "try: main()\n"
+        "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    line = [sys.executable, "-c", program, "query", sql, "--results", str(folder), "--format", "csv"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
+        size = sum(len(block) for block in iter(lambda: asked.stdout.read(1 << 20), b""))
+        assert asked.wait() == 0
+        assert int(asked.stderr.read()) * 1024 < size / 2
+    assert math.isclose(size, 2e6 * 411, rel_tol=0.02)

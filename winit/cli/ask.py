@@ -1,0 +1,198 @@
+"""``winit query``: the results asked in SQL."""
+
+import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from winit.cli.group import Command
+from winit.cli.options import completing, results_option
+from winit.errors import WinitError
+
+if TYPE_CHECKING:
+    from winit.cli.screen import Screen
+    from winit.findings.database import Database
+
+FORMATS = ("table", "csv", "json", "parquet", "md")
+_ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "md", ".txt": "table"}
+_VIEWS = ("layers", "cells", "theory", "summary", "training", "training_runs", "claims")
+
+
+@click.command(
+    cls=Command,
+    example='winit query "SELECT initializer, avg(h_std) FROM layers WHERE layer = 10 GROUP BY ALL"\n'
+    "winit query --schema layers\n"
+    'winit query "FROM cells" --output cells.csv',
+)
+@click.argument("sql", required=False, shell_complete=completing(lambda: _VIEWS))
+@results_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="How to write the answer.  [default: by the ending of --output, else table]",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"Write it to a file: {', '.join(_ENDINGS)}.",
+)
+@click.option(
+    "--rows", type=click.IntRange(1), default=40, show_default=True, help="Rows that a table shows at most."
+)
+@click.option("--schema", is_flag=True, help="List the views with their columns; with a name, that view.")
+def query(
+    sql: str | None, folder: Path, format_: str | None, output: Path | None, rows: int, schema: bool
+) -> None:
+    """Ask the results in SQL (DuckDB), read-only.
+
+    With - as SQL, it is read from standard input. The views are layers, cells, theory, summary, training,
+    training_runs and claims; --schema lists their columns.
+
+    csv, json and parquet have every row and every digit, table and md four digits. Lists are JSON in csv.
+    What is not finite is nan, inf or -inf in csv, and "NaN", "Infinity" or "-Infinity" in json, which has
+    no numbers for them; null is an empty field in csv.
+    """
+    from winit.cli.screen import reader_may_leave
+    from winit.findings.database import Database
+
+    if schema:
+        _list_columns(folder, sql)
+        return
+    if sql is None:
+        raise click.UsageError('give a query, such as "FROM cells", or --schema to see what can be asked')
+    chosen = format_ or _by_ending(output)
+    if chosen == "parquet" and output is None and sys.stdout.isatty():
+        raise click.UsageError("parquet is nothing for a terminal; add --output answer.parquet")
+    database = Database(folder)
+    asked = sys.stdin.read() if sql == "-" else sql
+    with reader_may_leave():
+        if chosen == "table":
+            _show(database, asked, rows, output)
+        else:
+            _write(database, asked, chosen, output)
+
+
+def _by_ending(output: Path | None) -> str:
+    if output is None:
+        return "table"
+    if output.suffix not in _ENDINGS:
+        raise click.UsageError(
+            f"{output} ends in none of {', '.join(_ENDINGS)}; name it so, or give --format"
+        )
+    return _ENDINGS[output.suffix]
+
+
+def _write(database: "Database", sql: str, format_: str, output: Path | None) -> None:
+    from winit.findings.answers import WRITERS
+    from winit.sweep.files import replacing
+
+    answer = database.answer(sql)
+    with (
+        replacing(output) if output else nullcontext() as path,
+        path.open("wb") if path else nullcontext(sys.stdout.buffer) as sink,
+    ):
+        WRITERS[format_](answer, sink)
+
+
+def _show(database: "Database", sql: str, most: int, output: Path | None) -> None:
+    from winit.cli.screen import Screen
+    from winit.findings.answers import numbers, shown_rows
+    from winit.sweep.files import replacing
+
+    answer = database.answer(sql, most + 1)
+    found = shown_rows(answer)
+    count = len(found) if len(found) <= most else database.count(sql)
+    with (
+        replacing(output) if output else nullcontext() as path,
+        path.open("w", encoding="utf-8") if path else nullcontext() as file,
+    ):
+        _print(Screen(file), answer.schema.names, numbers(answer), found[:most], count)
+
+
+def _print(
+    screen: "Screen", header: list[str], right: list[bool], found: list[list[str]], count: int
+) -> None:
+    from rich.text import Text
+
+    from winit.cli.screen import table_of
+
+    columns = _that_fit(header, found, screen.width)
+    table = table_of(header[:columns], right[:columns])
+    for row in found:
+        table.add_row(*map(Text, row[:columns]))
+    screen.print(table)
+    said = f"{count:,} row{'s' * (count != 1)}"
+    if count > len(found):
+        said = f"{len(found):,} of {said}"
+    if columns < len(header):
+        said += f", {columns} of {len(header)} columns"
+    more = "; --format csv has all" if count > len(found) or columns < len(header) else ""
+    screen.print(f"({said}{more})", style="dim")
+
+
+_WIDEST = 40
+"""A longer text stands on several lines."""
+_BETWEEN = 2
+
+
+def _that_fit(header: list[str], found: list[list[str]], width: int) -> int:
+    """How many columns, from the left, have room beside each other: at least one."""
+    room = width + _BETWEEN
+    for index, name in enumerate(header):
+        longest = max([len(name), *(len(row[index]) for row in found)])
+        room -= min(longest, _WIDEST) + _BETWEEN
+        if room < 0:
+            return max(index, 1)
+    return len(header)
+
+
+def _list_columns(folder: Path, view: str | None) -> None:
+    from winit.cli.screen import Screen, reader_may_leave
+    from winit.sweep.schema import VIEWS, explained
+
+    if view is not None and view not in VIEWS:
+        raise click.UsageError(f"there is no view {view!r} (views: {', '.join(VIEWS)})")
+    screen = Screen()
+    with reader_may_leave():
+        for name in [view] if view else VIEWS:
+            what, schema = VIEWS[name]
+            screen.print(f"[bold]{name}[/]: {what}")
+            screen.print(_columns(explained(field) for field in schema))
+            screen.print()
+        if view is None:
+            screen.print(_views(folder))
+
+
+def _columns(lines: Iterable[tuple[str, ...]]) -> Any:
+    from rich.text import Text
+
+    from winit.cli.screen import table_of
+
+    table = table_of(["column", "type", "unit", "meaning"], [False] * 4)
+    for line in lines:
+        table.add_row(*map(Text, line))
+    return table
+
+
+def _views(folder: Path) -> Any:
+    from winit.cli.screen import table_of
+    from winit.findings.database import Database
+    from winit.sweep.schema import VIEWS
+
+    try:
+        database = Database(folder)
+    except WinitError as error:
+        return f"{error}"
+    table = table_of(["view", "rows", "a row is"], [False, True, False])
+    for name, (what, _) in VIEWS.items():
+        there = f"{database.count(f'FROM {name}'):,}" if name in database.views else "none yet"
+        mend = f"; {database.missing[name]} makes it" if name in database.missing else ""
+        table.add_row(name, there, f"{what.removeprefix('a row for ')}{mend}")
+    return table
+
+
+COMMANDS = (query,)

@@ -1,0 +1,135 @@
+"""One network, or one activation, now."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from winit.cli.group import Command
+from winit.cli.options import activation_names, completing, initializer_names, input_names
+from winit.errors import WinitError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.table import Table
+
+
+@click.command(cls=Command, example="winit simulate he_normal relu --depth 50 --width 512")
+@click.argument("initializer", shell_complete=completing(initializer_names))
+@click.argument("activation", shell_complete=completing(activation_names))
+@click.option("--depth", default=10, show_default=True, help="Hidden layers.")
+@click.option("--width", default="500", show_default=True, help="Units, or a taper such as 1024-64.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--batch", default=1000, show_default=True, help="Examples.")
+@click.option(
+    "--input",
+    "input_",
+    default="normal",
+    show_default=True,
+    shell_complete=completing(input_names),
+    help="What the examples are.",
+)
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
+@click.option("--bias-std", default=0.0, show_default=True, help="Standard deviation of the biases.")
+def simulate(
+    initializer: str, activation: str, depth: int, width: str, seed: int, input_: str, **probe: Any
+) -> None:
+    """Compute one network, now, and show what each layer did.
+
+    The bars are logarithmic; above them stands from which power of ten to which. Theory's std of h stands
+    beside the measured one where the weights are i.i.d. The last line is the verdict, with the factors by
+    which the std of h (from layer 1 to the last) and of g (from the last to layer 1) change.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from winit import api
+    from winit.cli.screen import Screen, reader_may_leave
+    from winit.findings.single import verdict_of
+
+    probe["input"] = input_
+    with ThreadPoolExecutor(1) as pool:
+        predicting = pool.submit(_predicted, initializer, activation, depth, width, probe)
+        rows = api.simulate(initializer, activation, depth, width, seed, histograms=False, **probe)
+        predicted = predicting.result()
+    found = verdict_of(rows)
+    screen = Screen()
+    with reader_may_leave():
+        screen.print(_table(rows, predicted, ascii_only=screen.options.ascii_only))
+        screen.print(
+            f"[bold]{found.verdict}[/]: activations {found.activation_verdict}"
+            f" (×{_shown(found.h_std_ratio)}), gradients {found.gradient_verdict}"
+            f" (×{_shown(found.g_std_ratio)})"
+        )
+
+
+def _shown(value: float | None) -> str:
+    """Three digits; null is a dash."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _predicted(
+    initializer: str, activation: str, depth: int, width: str, probe: dict[str, Any]
+) -> list[float | None] | None:
+    """Theory's h_std of each layer; None where there is none. What is wrong is said by the measurement."""
+    from winit.api import theory
+
+    try:
+        return theory(initializer, activation, depth, width, **probe)["h_std"].to_pylist()
+    except WinitError:
+        return None
+
+
+def _table(rows: "pa.Table", predicted: list[float | None] | None, *, ascii_only: bool) -> "Table":
+    from rich.text import Text
+
+    from winit.cli.bars import bar, decades
+    from winit.cli.screen import table_of
+
+    names = ("h_std", "g_std", "saturated_fraction", "cosine_mean")
+    columns = {name: rows[name].to_pylist() for name in names}
+    h_scale = decades([*columns["h_std"], *(predicted or [])])
+    g_scale = decades(columns["g_std"])
+    h_bars, g_bars = (f"1e{low} … 1e{high}" for low, high in (h_scale, g_scale))
+    header = ["layer", "std of h", h_bars, "theory", "std of g", g_bars, "saturated", "cosine"]
+    table = table_of(header, [name not in {h_bars, g_bars} for name in header])
+    for layer, (h, g, saturated, cosine) in enumerate(zip(*columns.values(), strict=True)):
+        table.add_row(
+            str(layer),
+            _shown(h),
+            Text(bar(h, h_scale, ascii_only=ascii_only), "cyan"),
+            _shown(predicted[layer] if predicted else None),
+            _shown(g),
+            Text(bar(g, g_scale, ascii_only=ascii_only), "magenta"),
+            _shown(saturated),
+            _shown(cosine),
+        )
+    return table
+
+
+@click.command(cls=Command, example="winit phase gelu --output phase-gelu.svg")
+@click.argument("activation", shell_complete=completing(activation_names))
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="An .svg, .png, .pdf or .html file.  [default: phase-ACTIVATION.svg]",
+)
+def phase(activation: str, output: Path | None) -> None:
+    """Draw the phase diagram of an activation.
+
+    It shows the critical line and the depth scales.
+    """
+    from winit.api import phase_diagram
+
+    output = output or Path(
+        f"phase-{''.join(c if c.isalnum() or c in '._=-' else '_' for c in activation)}.svg"
+    )
+    if output.suffix not in {".svg", ".png", ".pdf", ".html"}:
+        raise click.BadParameter(
+            f"{output} ends neither in .svg nor .png, .pdf or .html", param_hint="--output"
+        )
+    inline = {"inline": True} if output.suffix == ".html" else {}
+    phase_diagram(activation).save(str(output), **inline)
+    click.echo(f"{output}")
+
+
+COMMANDS = (simulate, phase)

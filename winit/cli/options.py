@@ -1,0 +1,92 @@
+"""Options that several commands share, and what they complete to."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from winit.sweep.config import Config
+    from winit.sweep.layout import Results
+
+KINDS = ("local", "slurm", "pbs", "sge", "lsf", "htcondor", "address")
+
+_Decorated = Callable[..., Any]
+
+
+def completing(names: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
+    """What click takes as ``shell_complete``: of ``names``, those that begin as typed."""
+
+    def complete(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+        return [name for name in names() if name.startswith(typed)]
+
+    return complete
+
+
+def initializer_names() -> Iterable[str]:
+    """All names in the catalogue, aliases too."""
+    from winit.network.initializers import INITIALIZERS
+    from winit.network.labels import with_aliases
+
+    return with_aliases(INITIALIZERS)
+
+
+def activation_names() -> Iterable[str]:
+    """Likewise."""
+    from winit.network.activations import ACTIVATIONS
+    from winit.network.labels import with_aliases
+
+    return with_aliases(ACTIVATIONS)
+
+
+def input_names() -> Iterable[str]:
+    """What examples there are."""
+    from winit.network.inputs import INPUTS
+
+    return INPUTS
+
+
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("config/default.yaml"),
+    show_default=True,
+    help="The YAML file that holds the grid.",
+)
+
+results_option = click.option(
+    "--results",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="The results folder.",
+)
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    help="Workers on this machine.  [default: one for each core]",
+)
+
+cluster_option = click.option(
+    "--cluster",
+    metavar="KIND",
+    shell_complete=completing(lambda: KINDS),
+    help=f"{', '.join(KINDS)}, or an address.  [default: as in the config]",
+)
+
+
+def opened(config_file: Path, cluster: str | None = None) -> "tuple[Config, Results]":
+    """The config of a file, perhaps on another cluster, and its results folder."""
+    from winit.sweep.config import Config
+    from winit.sweep.layout import Results
+
+    # That it may be large is asked where it is planned; the other steps do what the plan says.
+    config = Config.read(config_file, any_size=True)
+    if cluster is not None:
+        config = config.on(cluster)
+    return config, Results(Path(config.results))

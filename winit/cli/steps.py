@@ -1,0 +1,164 @@
+"""The workflow's steps, as its rules call them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from winit.cli.group import Command
+from winit.cli.options import cluster_option, config_option, opened, results_option, threads_option
+
+if TYPE_CHECKING:
+    from winit.sweep.engine import Outcome
+
+
+@click.command(
+    cls=Command,
+    example='winit config --json \'{"grids": [{"initializer": "he_normal", "activation": "relu", "depth": 10,'
+    ' "width": 500, "seed": 0}]}\' --output config.yaml',
+)
+@click.option("--json", "text", required=True, help="The config as JSON, as Snakemake merged it.")
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+def config(text: str, output: Path) -> None:
+    """Check a config and write it in its canonical form."""
+    from winit.sweep.config import Config
+    from winit.sweep.files import replacing
+    from winit.sweep.problems import ConfigError, Problem
+
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ConfigError("--json", [Problem("", f"is not JSON: {error}")]) from None
+    checked = Config.checked(data, "config")
+    with replacing(output) as file:
+        file.write_text(checked.to_yaml(), encoding="utf-8")
+
+
+@click.command(cls=Command, example="winit sweep --config config/default.yaml --threads 8")
+@config_option
+@click.option("--shard", default="1-of-1", show_default=True, help="Which one, as 3-of-64.")
+@threads_option
+@cluster_option
+def sweep(config_file: Path, shard: str, threads: int, cluster: str | None) -> None:
+    """Compute the cells of a shard that are not stored yet.
+
+    Kill it at any time and start it again: it goes on where it was.
+    """
+    from winit.sweep.machine import available_cores, one_thread_each
+
+    one_thread_each()
+    from winit.sweep.run import sweep_shard
+
+    config, results = opened(config_file, cluster)
+    number, _, count = shard.partition("-of-")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise click.BadParameter(f"{shard!r} is not of the form 3-of-64", param_hint="--shard")
+    _tell(sweep_shard(config, results, int(number), int(count), threads or available_cores()), "cells")
+
+
+def _tell(outcome: "Outcome", unit: str) -> None:
+    click.echo(
+        f"{outcome.cells} {unit}: {outcome.present} were in the store, {outcome.computed} computed"
+        f" in {outcome.seconds:.1f} s, {len(outcome.failed)} failed"
+    )
+    for record in outcome.failed[:10]:
+        click.echo(f"  failed: {record.cell_id}: {record.error}", err=True)
+
+
+@click.command(cls=Command, example="winit train --config config/default.yaml --threads 8")
+@config_option
+@threads_option
+@cluster_option
+def train(config_file: Path, threads: int, cluster: str | None) -> None:
+    """Train the planned networks that are not stored yet.
+
+    Writes training.parquet and training_runs.parquet too. Kill it at any time and start it again: it goes on
+    where it was.
+    """
+    from winit.sweep.machine import available_cores, one_thread_each
+
+    one_thread_each()
+    from winit.sweep.collect import collect_training
+    from winit.sweep.run import sweep_shard
+
+    config, results = opened(config_file, cluster)
+    _tell(sweep_shard(config, results.training_sweep, 1, 1, threads or available_cores()), "training runs")
+    collect_training(results, config.thresholds)
+
+
+@click.command(cls=Command, example="winit collect --config config/default.yaml")
+@config_option
+def collect(config_file: Path) -> None:
+    """Make the dataset of what is in the store.
+
+    layers/*.parquet, and cells.parquet with a row for each planned cell.
+    """
+    from winit.sweep.collect import collect as collect_cells
+
+    config, results = opened(config_file)
+    collect_cells(results, config.thresholds)
+
+
+@click.command(cls=Command, example="winit theory --config config/default.yaml")
+@config_option
+def theory(config_file: Path) -> None:
+    """Write what theory predicts: theory.parquet.
+
+    For each planned network with i.i.d. weights.
+    """
+    from winit.findings.predictions import write_theory
+
+    _, results = opened(config_file)
+    for problem in write_theory(results):
+        click.echo(f"no theory for {problem}", err=True)
+
+
+@click.command(cls=Command, example="winit summarize --results results")
+@results_option
+def summarize(folder: Path) -> None:
+    """Write the summary over seeds, and the tables.
+
+    summary.parquet, and what is in tables/.
+    """
+    from winit.findings.summary import summarize as write_summary
+    from winit.sweep.layout import Results
+
+    write_summary(Results(folder))
+
+
+@click.command(cls=Command, example="winit claims --results results")
+@results_option
+def claims(folder: Path) -> None:
+    """Put the claims of the notes to the results.
+
+    Writes claims.parquet and tables/claims.md.
+    """
+    from winit.findings.claims.tested import in_numbers, write_claims
+    from winit.sweep.layout import Results
+
+    tested = write_claims(Results(folder))
+    click.echo(f"{tested.num_rows} claims: {in_numbers(tested)}")
+
+
+@click.command(cls=Command, example="winit plot --results results")
+@results_option
+def plot(folder: Path) -> None:
+    """Draw the figures as SVG and PNG: figures/."""
+    from winit.findings.figures import save_figures
+    from winit.sweep.layout import Results
+
+    save_figures(Results(folder))
+
+
+@click.command(cls=Command, example="winit report --results results")
+@results_option
+def report(folder: Path) -> None:
+    """Write the report: report.html, one file."""
+    from winit.findings.report import write_report
+    from winit.sweep.layout import Results
+
+    write_report(Results(folder))
+
+
+COMMANDS = (config, sweep, train, collect, theory, summarize, claims, plot, report)
