@@ -41,7 +41,7 @@ def simulate(
     from winit.sweep.plan import check_memory
     from winit.sweep.settings import Room
 
-    plan = _plan("simulate", initializer, activation, depth, width, seed, probe)
+    plan = plan_of("simulate", initializer, activation, depth, width, seed, probe)
     check_memory(plan, Room(psutil.virtual_memory().total, 1, "the machine's"))
     # As on a worker of a sweep: more threads would add up in another order.
     (cell,) = cells_of(plan)
@@ -74,7 +74,7 @@ def theory(
     """
     from winit.findings.predictions import theory_of
 
-    rows, problems = theory_of(_plan("theory", initializer, activation, depth, width, 0, probe))
+    rows, problems = theory_of(plan_of("theory", initializer, activation, depth, width, 0, probe))
     if problems:
         raise WinitError("; ".join(problems))
     if not rows.num_rows:
@@ -123,10 +123,10 @@ def _find(label: str) -> "Activation":
         raise WinitError(str(error)) from None
 
 
-def _plan(
+def plan_of(
     source: str, initializer: str, activation: str, depth: int, width: int | str, seed: int, probe: Any
 ) -> "pa.Table":
-    """The plan of one cell."""
+    """The plan of one cell. Raises WinitError with everything that is wrong."""
     from winit.sweep.config import Config
     from winit.sweep.plan import make_plan
 

@@ -7,7 +7,6 @@ import click
 
 from winit.cli.group import Command
 from winit.cli.options import activation_names, completing, initializer_names, input_names
-from winit.errors import WinitError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,17 +39,14 @@ def simulate(
     beside the measured one where the weights are i.i.d. The last line is the verdict, with the factors by
     which the std of h (from layer 1 to the last) and of g (from the last to layer 1) change.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from winit import api
     from winit.cli.screen import Screen, reader_may_leave
-    from winit.findings.single import verdict_of
+    from winit.findings.single import theory_of_std, verdict_of
 
     probe["input"] = input_
-    with ThreadPoolExecutor(1) as pool:
-        predicting = pool.submit(_predicted, initializer, activation, depth, width, probe)
-        rows = api.simulate(initializer, activation, depth, width, seed, histograms=False, **probe)
-        predicted = predicting.result()
+    probe["histograms"] = False
+    rows = api.simulate(initializer, activation, depth, width, seed, **probe)
+    predicted = theory_of_std(api.plan_of("simulate", initializer, activation, depth, width, seed, probe))
     found = verdict_of(rows)
     screen = Screen()
     with reader_may_leave():
@@ -65,18 +61,6 @@ def simulate(
 def _shown(value: float | None) -> str:
     """Three digits; null is a dash."""
     return "–" if value is None else f"{value:.3g}"
-
-
-def _predicted(
-    initializer: str, activation: str, depth: int, width: str, probe: dict[str, Any]
-) -> list[float | None] | None:
-    """Theory's h_std of each layer; None where there is none. What is wrong is said by the measurement."""
-    from winit.api import theory
-
-    try:
-        return theory(initializer, activation, depth, width, **probe)["h_std"].to_pylist()
-    except WinitError:
-        return None
 
 
 def _table(rows: "pa.Table", predicted: list[float | None] | None, *, ascii_only: bool) -> "Table":

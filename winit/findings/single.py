@@ -1,10 +1,17 @@
-"""One network alone: the verdict on it, as a sweep would give it."""
+"""One network alone: the verdict on it, as a sweep would give it, and what theory says of it."""
 
+import math
 from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
 
+from winit.network.activations import activation
+from winit.network.cells import Probe
+from winit.network.initializers import initializer
+from winit.network.theory import predicted_stds
+from winit.sweep.plan import sources_in
+from winit.sweep.schema import PROBE_KEYS
 from winit.sweep.verdicts import EVIDENCE, Thresholds, verdict_columns
 
 
@@ -27,3 +34,17 @@ def verdict_of(layers: pa.Table) -> Verdict:
             FROM (SELECT *, {verdict_columns(Thresholds())} FROM (SELECT {EVIDENCE} FROM layers))
             """).fetchall()
     return Verdict(*row)
+
+
+def theory_of_std(plan: pa.Table) -> list[float | None] | None:
+    """``h_std`` of theory.parquet for the one network of a plan; None where its weights are not i.i.d."""
+    (network,) = plan.to_pylist()
+    sources = sources_in(plan)
+    stds = predicted_stds(
+        initializer(network["initializer"], sources),
+        activation(network["activation"], sources),
+        network["depth"],
+        network["width"],
+        Probe(**{key: network[key] for key in PROBE_KEYS}),
+    )
+    return None if stds is None else [None if math.isnan(std) else std for std in stds.tolist()]

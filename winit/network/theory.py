@@ -72,6 +72,23 @@ def predict(
     return _without_mean(activation, laws, fans, probe)
 
 
+def predicted_stds(
+    initializer: Initializer, activation: Activation, depth: int, width: str, probe: Probe
+) -> Floats | None:
+    """``h_std`` of ``predict`` alone, shape (depth + 1,), without the time for the rest; None likewise."""
+    hidden = hidden_widths(width, depth)
+    fans = (input_width(hidden[0], probe), *hidden)
+    if not initializer.is_iid_with(activation):
+        return None
+    laws = _laws(initializer, activation, (*fans, probe.outputs), probe)
+    if laws is None:
+        return None
+    if any(law.mean for pair in laws for law in pair):
+        return _with_mean(activation, laws, fans, probe).h_std
+    kind = input_of(probe.input)
+    return _h_stds(activation, _sizes(activation, *_sigmas(laws, fans), kind.second_moments), kind.mean)
+
+
 def _laws(
     initializer: Initializer, activation: Activation, fans: tuple[int, ...], probe: Probe
 ) -> list[tuple[Law, Law]] | None:
@@ -121,8 +138,7 @@ def _without_mean(
     activation: Activation, laws: list[tuple[Law, Law]], fans: tuple[int, ...], probe: Probe
 ) -> Prediction:
     layers = laws[:-1]
-    sigma_w = np.array([np.nan, *(w.std * np.sqrt(n) for (w, _), n in zip(layers, fans, strict=False))])
-    sigma_b = np.array([np.nan, *(b.std for _, b in layers)])
+    sigma_w, sigma_b = _sigmas(laws, fans)
     kind = input_of(probe.input)
     sizes = _sizes(activation, sigma_w, sigma_b, kind.second_moments)
     q = np.append(np.nan, sizes[1:].mean(axis=1))
@@ -155,7 +171,7 @@ def _without_mean(
         q=q,
         z_std=np.sqrt(q),
         h_mean=h_mean,
-        h_std=np.append(np.sqrt(second[0] - kind.mean**2), _stds(activation, sizes[1:])),
+        h_std=_h_stds(activation, sizes, kind.mean),
         h_second_moment=second,
         cosine_mean=_cosines(activation, q, of_strangers, second) if alike else np.full(len(q), np.nan),
         pair_correlation=of_pair,
@@ -163,6 +179,18 @@ def _without_mean(
         spread=spread_of(ensemble),
         limits=_limits(activation, sigma_w, sigma_b, q),
     )
+
+
+def _sigmas(laws: list[tuple[Law, Law]], fans: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """σ_w and σ_b of each layer; NaN for the input."""
+    layers = laws[:-1]
+    sigma_w = np.array([np.nan, *(w.std * np.sqrt(n) for (w, _), n in zip(layers, fans, strict=False))])
+    return sigma_w, np.array([np.nan, *(b.std for _, b in layers)])
+
+
+def _h_stds(activation: Activation, sizes: Floats, input_mean: float) -> Floats:
+    """h_std of the input and of each layer."""
+    return np.append(np.sqrt(sizes[0].mean() - input_mean**2), _stds(activation, sizes[1:]))
 
 
 def _stds(activation: Activation, sizes: Floats) -> Floats:
