@@ -107,9 +107,10 @@ def phase_diagram(activation: str) -> Any:
 
     Raises ``winit.WinitError`` where there is no such activation.
     """
+    from winit.findings.drawing import drawn
     from winit.findings.phase import phase_diagram as draw
 
-    return draw(_find(activation)).properties(title=f"Phases of {activation}")
+    return drawn(draw, _find(activation)).properties(title=f"Phases of {activation}", width=420)
 
 
 def _find(label: str) -> "Activation":

@@ -159,12 +159,43 @@ def test_a_phase_diagram_is_drawn_to_a_file(tmp_path):
     assert run("phase", "gelu", "--output", str(made)).exit_code == 0
     assert "σ_w²" in made.read_text()
     for arguments, words in (
-        (("gelu", "--output", str(tmp_path / "gelu.doc")), "ends neither in .svg"),
+        (("gelu", "--output", str(tmp_path / "gelu.doc")), "ends in none of .svg"),
         (("gellu",), "did you mean 'gelu'"),
     ):
         refused = run("phase", *arguments)
         assert refused.exit_code > 0
         assert words in refused.output
+
+
+@pytest.mark.parametrize(
+    ("ending", "start"),
+    [("svg", b"<svg"), ("png", b"\x89PNG"), ("pdf", b"%PDF"), ("html", b"<!DOCTYPE html>")],
+)
+def test_simulate_draws_its_network_to_a_file(ending, start, tmp_path):
+    path = tmp_path / f"he.{ending}"
+    small = ("--depth", "3", "--width", "20", "--batch", "30")
+    drawn = run("simulate", "he_normal", "tanh", *small, "--plot", str(path))
+    assert drawn.exit_code == 0, drawn.output
+    assert drawn.output.endswith(f"{path}\n")
+    assert path.read_bytes().lstrip().startswith(start)
+    if ending == "svg":
+        # Measured and, dashed, what theory says.
+        assert path.read_text().count("stroke-dasharray") >= 4
+        assert "Histograms by layer" in path.read_text()
+
+
+def test_simulate_draws_what_there_is_where_nothing_is_finite(tmp_path):
+    path = tmp_path / "nothing.svg"
+    small = ("--depth", "3", "--width", "20", "--batch", "30")
+    drawn = run("simulate", "constant(3e38)", "identity", *small, "--plot", str(path))
+    assert drawn.exit_code == 0, drawn.output
+    assert path.exists()
+
+
+def test_a_figure_of_another_kind_is_refused_before_anything_is_computed(tmp_path):
+    refused = run("simulate", "he_normal", "tanh", "--plot", str(tmp_path / "he.doc"))
+    assert refused.exit_code == 2
+    assert "ends in none of .svg" in refused.output
 
 
 def test_simulate_gives_the_numbers_of_the_sweep(tmp_path):

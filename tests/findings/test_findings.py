@@ -91,7 +91,7 @@ def test_queries_see_the_views_and_nothing_else(results, tmp_path):
     assert database.sql("FROM layers SELECT max(layer)").fetchall() == [(4,)]
     (tmp_path / "secret.csv").write_text("a\n1\n")
     for query, words in (
-        ("SELECT * FROM cels", "Did you mean"),
+        ("SELECT * FROM cels", "did you mean 'cells'"),
         (f"SELECT * FROM '{tmp_path}/secret.csv'", "Permission"),
         (f"COPY cells TO '{tmp_path}/out.csv'", "only one query that reads"),
         ("CREATE TABLE a AS SELECT 1", "only one query that reads"),

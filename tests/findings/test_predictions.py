@@ -153,28 +153,26 @@ def test_a_users_function_that_raises_has_no_theory_and_says_why(tmp_path):
     assert problems == [f"{own}:deep: AssertionError: "]
 
 
-@pytest.mark.parametrize("chart", ["signal", "gradients"])
-def test_figures_draw_theory_dashed_beside_measurement(results, chart):
-    (entry,) = [c for c in charts.CHARTS if c.name == chart]
-    drawn = entry.draw(Database(results.folder), charts.Network("tanh", 5, "40")).to_dict()
-    panel = drawn["hconcat"][1 if chart == "signal" else 0]
-    measured, predicted = panel["layer"]
-    assert predicted["mark"]["strokeDash"]
-    value = {"signal": "std", "gradients": "g"}[chart]
-    by_layer = [
-        {row["layer"]: row[value] for row in part["data"]["values"] if row["initializer"] == "lecun_normal"}
-        for part in (measured, predicted)
-    ]
-    assert by_layer[0].keys() == by_layer[1].keys() == set(range(1, 6))
-    for layer, found in by_layer[0].items():
-        assert found == pytest.approx(by_layer[1][layer], rel=0.3)
-    assert not [row for row in predicted["data"]["values"] if row["initializer"] == "orthogonal"]
+@pytest.mark.parametrize(("chart", "value"), [("std", "h_std"), ("gradients", "g_std"), ("cosine", "cosine")])
+def test_figures_draw_theory_dashed_beside_measurement(results, chart, value):
+    network = charts.Network("tanh", 5, "40")
+    found = {figure.name: figure for figure in charts.layer_figures(Database(results.folder), network)}
+    figure = found[f"{chart}-tanh"]
+    assert figure.definition["layer"][2]["mark"]["strokeDash"]
+    measured, predicted = (
+        {row["layer"]: row[value] for row in figure.data[name] if row["network"] == "lecun_normal"}
+        for name in ("measured", "theory")
+    )
+    assert measured.keys() == predicted.keys() == set(range(1, 6))
+    for layer, found in measured.items():
+        assert found == pytest.approx(predicted[layer], rel=0.3, abs=0.05)
+    assert not [row for row in figure.data["theory"] if row["network"] == "orthogonal" and value in row]
 
 
 def test_a_phase_diagram_of_a_users_own_activation_is_drawn_from_the_plan(results):
     figures = {figure.name: figure for figure in charts.figures(Database(results.folder))}
     (name,) = [name for name in figures if name.startswith("phase-") and name.endswith("bump")]
-    points = figures[name].specification["layer"][-1]["data"]["values"]
+    points = figures[name].definition["layer"][-1]["data"]["values"]
     assert [point["names"] for point in points if point["sigma_w2"] == 1.5] == [
         f"{results.folder.parent}/own.py:law"
     ]

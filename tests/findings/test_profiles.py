@@ -77,7 +77,7 @@ def test_where_nothing_is_measured_theory_has_no_place_either(database, found):
 def test_bars_are_the_counts_of_the_first_seed(database, found):
     profile = found[network(database, **HE | {"activation": "tanh"})]
     counts = database.sql(f"""SELECT h_histogram, h_magnitude, g_magnitude FROM layers
-        WHERE {WHERE.replace("relu", "tanh")} AND layer = 2 AND seed = 0""").fetchone()
+        WHERE {WHERE.replace("relu", "tanh")} AND layer = 2 AND seed = 0""").fetchall()[0]
     inner = np.array(counts[0][1:-1])
     shares = np.array([LEVELS.index(letter) for letter in profile["bars"][1]]) / (len(LEVELS) - 1)
     assert shares == pytest.approx(inner / inner.max(), abs=1 / (len(LEVELS) - 1))

@@ -118,7 +118,7 @@ def chromium():
 def opened(browser, path, device="desktop", scheme="light", name=None):
     """The page in a file, in a context of its own, once it says that it is ready."""
     context = browser.new_context(color_scheme=scheme, offline=True, **DEVICES[device])
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE / 4)
     context.add_init_script(WATCH)
     opening = Opened(context.new_page(), f"{name or path.stem}-{device}-{scheme}")
 

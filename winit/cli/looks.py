@@ -30,8 +30,21 @@ if TYPE_CHECKING:
 )
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--bias-std", default=0.0, show_default=True, help="Standard deviation of the biases.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw the figures too: an .svg, .png, .pdf or .html file.",
+)
 def simulate(
-    initializer: str, activation: str, depth: int, width: str, seed: int, input_: str, **probe: Any
+    initializer: str,
+    activation: str,
+    depth: int,
+    width: str,
+    seed: int,
+    input_: str,
+    plot: Path | None,
+    **probe: Any,
 ) -> None:
     """Compute one network, now, and show what each layer did.
 
@@ -44,9 +57,12 @@ def simulate(
     from winit.findings.single import theory_of_std, verdict_of
 
     probe["input"] = input_
-    probe["histograms"] = False
+    if plot is not None:
+        _check_ending(plot, "--plot")
+    probe["histograms"] = plot is not None
     rows = api.simulate(initializer, activation, depth, width, seed, **probe)
-    predicted = theory_of_std(api.plan_of("simulate", initializer, activation, depth, width, seed, probe))
+    plan = api.plan_of("simulate", initializer, activation, depth, width, seed, probe)
+    predicted = theory_of_std(plan)
     found = verdict_of(rows)
     screen = Screen()
     with reader_may_leave():
@@ -56,6 +72,23 @@ def simulate(
             f" (×{_shown(found.h_std_ratio)}), gradients {found.gradient_verdict}"
             f" (×{_shown(found.g_std_ratio)})"
         )
+    if plot is not None:
+        from winit.findings.portrait import save_portrait
+
+        save_portrait(plot, rows, plan)
+        click.echo(f"{plot}")
+
+
+def _check_ending(path: Path, option: str) -> None:
+    """Before anything is computed."""
+    if path.suffix not in _ENDINGS:
+        raise click.BadParameter(
+            f"{path} ends in none of {', '.join(_ENDINGS)}, which is how a figure is chosen",
+            param_hint=option,
+        )
+
+
+_ENDINGS = (".svg", ".png", ".pdf", ".html")
 
 
 def _shown(value: float | None) -> str:
@@ -107,10 +140,7 @@ def phase(activation: str, output: Path | None) -> None:
     output = output or Path(
         f"phase-{''.join(c if c.isalnum() or c in '._=-' else '_' for c in activation)}.svg"
     )
-    if output.suffix not in {".svg", ".png", ".pdf", ".html"}:
-        raise click.BadParameter(
-            f"{output} ends neither in .svg nor .png, .pdf or .html", param_hint="--output"
-        )
+    _check_ending(output, "--output")
     inline = {"inline": True} if output.suffix == ".html" else {}
     phase_diagram(activation).save(str(output), **inline)
     click.echo(f"{output}")

@@ -144,11 +144,13 @@ def _lines(chart: LayerChart) -> AnyChart:
         .mark_area(opacity=0.18)
         .encode(x=x, y=alt.Y(f"{name}_low:Q"), y2=alt.Y2(f"{name}_high:Q"), color=colour)
     )
-    points = rows.mark_line(point=alt.OverlayMarkDef(size=26, filled=True), strokeWidth=1.5).encode(
+    line = rows.mark_line(strokeWidth=1.5).encode(x=x, y=y, color=colour)
+    theory = [_theory(chart, x, y)] if name in PREDICTED else []
+    # In front, where a pointer finds them.
+    points = rows.mark_point(size=26, filled=True, opacity=1).encode(
         x=x, y=y, color=colour, shape=shape, tooltip=[*_PLACE, *spread]
     )
-    layers = [band, points, *([_theory(chart, x, y)] if name in PREDICTED else [])]
-    return alt.layer(*layers, width=WIDTH, height=_LINE_HEIGHT)
+    return alt.layer(band, line, *theory, points, width=WIDTH, height=_LINE_HEIGHT)
 
 
 def _theory(chart: LayerChart, x: alt.X, y: alt.Y) -> AnyChart:

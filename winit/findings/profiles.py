@@ -183,6 +183,7 @@ def _by_layer(network: str, profile: Profile, columns: Iterable[str], prefix: st
     return [
         {"network": network, "layer": layer} | {name: profile[prefix + name][k] for name in there}
         for k, layer in enumerate(profile["layer"])
+        if there
     ]
 
 

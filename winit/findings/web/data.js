@@ -22,7 +22,7 @@ winit.networks = winit.data.networks.rows.map((row) =>
 
   const byLayer = (network, profile, columns, prefix) => {
     const there = columns.filter((name) => prefix + name in profile);
-    return profile.layer.map((layer, k) => {
+    return !there.length ? [] : profile.layer.map((layer, k) => {
       const row = { network, layer };
       for (const name of there) row[name] = profile[prefix + name][k];
       return row;

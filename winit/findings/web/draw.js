@@ -49,24 +49,36 @@
     element.style.minHeight = `${element.offsetHeight}px`; // the page does not jump
     const { definition, datasets, holes } = drawing.make(element.clientWidth);
     const own = isOneView(definition);
-    const complete = filled({ ...definition, ...(own ? { autosize: { type: "fit-x", contains: "padding" } } : {}) },
-      { "@ink": css("--ink"), "@paper": css("--paper"), "@width": "container",
-        "@keys": Math.max(1, Math.floor(element.clientWidth / 230)), ...holes });
+    const sized = { ...definition, ...(own ? { autosize: { type: "fit-x", contains: "padding" } } : {}) };
+    const all = { "@ink": css("--ink"), "@paper": css("--paper"), "@width": "container",
+      "@keys": Math.max(1, Math.floor(element.clientWidth / 230)), ...holes };
+    await embed(element, sized, datasets, all);
+    // What stands beside the panels has a width that is only known once it is drawn.
+    const over = element.scrollWidth - element.clientWidth;
+    if (over > 0 && typeof all["@width"] === "number") {
+      all["@width"] = Math.max(60, all["@width"] - Math.ceil(over / (all["@columns"] ?? 1)));
+      await embed(element, sized, datasets, all);
+    }
+    // What still is too wide can be scrolled, from the keyboard too.
+    if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
+    element.style.minHeight = "";
+    drawing.drawn?.(winit.views[element.id]);
+  };
+
+  const embed = async (element, definition, datasets, holes) => {
+    const complete = filled(definition, holes);
     if (datasets) complete.datasets = datasets;
-    const name = element.id;
-    winit.views[name]?.finalize();
-    const marks = Object.values(datasets ?? {}).reduce((sum, rows) => sum + rows.length, 0);
+    winit.views[element.id]?.finalize();
     const { view } = await vegaEmbed(element, complete, {
       // An element for each of so many marks would take longer than it is worth.
-      renderer: marks > 3000 && name === "verdicts" ? "canvas" : "svg",
+      renderer: datasets?.networks?.length > 3000 ? "canvas" : "svg",
       actions: false,
       logLevel: 1, // errors: that theory has no rows is no news
       config: style(),
       tooltip: { theme: dark.matches ? "dark" : "light" },
     });
-    element.style.minHeight = "";
-    winit.views[name] = view;
-    drawing.drawn?.(view);
+    winit.views[element.id] = view;
   };
 
   /** When all that is in sight is drawn. */
