@@ -59,6 +59,7 @@ docs: .venv/run.stamp
 	$(BIN)/python -m winit.sweep.schema > results/README.md
 	$(BIN)/python -m winit.findings.catalogue docs
 	$(BIN)/python -m winit.findings.pages docs
+	$(BIN)/python -m winit.findings.figures > workflow/report/figures.rst
 
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml
 

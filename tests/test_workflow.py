@@ -1,6 +1,7 @@
 """The whole job through Snakemake, as a user runs it, and the results as an analyst reads them."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -48,6 +49,17 @@ def test_a_run_makes_all_that_it_promises(project):
         ["cells", f"{GRID_SIZE}", f"{GRID_SIZE}", "0", "0", "–"],
         ["runs", f"{RUNS}", f"{RUNS}", "0", "0", "–"],
     ]
+
+
+def test_the_report_of_snakemake_has_the_figures_with_captions_and_labels(project):
+    made = snakemake(project, "--report", "of-snakemake.html")
+    assert made.returncode == 0, made.stderr
+    page = (project / "of-snakemake.html").read_text()
+    named = re.findall(r'"labels": ({[^}]*"figure"[^}]*})', page)
+    labels = {tuple(json.loads(each).values()) for each in named}
+    assert {("std", "tanh"), ("gradient magnitudes", "relu"), ("verdicts", "all networks")} <= labels
+    for words in ("Standard deviation of each layer", "paler where seeds disagree"):
+        assert words in page
 
 
 def test_duckdb_and_polars_read_the_same(project):

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from samples import TINY, make_findings, make_results, tiny
@@ -12,7 +13,8 @@ from winit.findings import charts, palette
 from winit.findings.claims.tested import write_claims
 from winit.findings.database import Database
 from winit.findings.drawing import COLUMN, PAGE, Figure, drawn, filled
-from winit.findings.figures import save_figures
+from winit.findings.figures import CAPTIONS, save_figures
+from winit.findings.figures import page as figures_page
 from winit.findings.layer_charts import LAYER_CHARTS, OUTLINES
 from winit.findings.networks import networks
 from winit.findings.report import write_report
@@ -54,6 +56,13 @@ def test_files_fit_one_column_or_both_and_say_what_they_show(saved):
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert pytest.approx(85, abs=0.1) == COLUMN * MILLIMETRES
     assert pytest.approx(174, abs=0.2) == PAGE * MILLIMETRES
+
+
+def test_every_figure_has_a_caption_for_the_report_of_snakemake(saved):
+    names = {path.stem.partition("-")[0] for path in saved.iterdir()}
+    assert names <= CAPTIONS.keys() <= names | {"trainability", "claims"}
+    page = (Path(__file__).parents[2] / "workflow/report/figures.rst").read_text()
+    assert page == figures_page()
 
 
 def test_letters_in_a_file_are_of_seven_and_eight_points(saved):

@@ -134,7 +134,7 @@ def test_it_begins_with_the_initializers_of_one_network_and_theory_beside_them(d
     measured = settled(desk, "std")
     assert compared(desk) == len({row["network"] for row in measured}) == 4
     theory = desk.rows("std", "theory")
-    assert {row["network"] for row in theory} < {row["network"] for row in measured}
+    assert {row["network"] for row in theory if "h_std" in row} < {row["network"] for row in measured}
     # zeros has no place on a logarithmic axis: three lines with theory on each, and a point a layer.
     assert desk.marks("std")["symbol"] == 3 * 4
     assert desk.page.locator("#std").get_attribute("aria-label").startswith("std of h by layer: ")
@@ -248,6 +248,7 @@ def test_the_numbers_of_the_charts_stand_in_a_table(desk):
     desk.page.locator("#numbers summary").click()
     measured = settled(desk, "std")
     rows = desk.page.locator("#numbers tbody tr")
+    rows.first.wait_for()
     assert rows.count() == len(measured)
     assert measured[0]["network"] in rows.first.inner_text()
 

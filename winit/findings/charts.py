@@ -75,7 +75,7 @@ def phases(database: Database) -> list[Figure]:
     # The plane is that of the activation, whatever the probe.
     return [
         Figure(
-            f"{PHASE}-{network.name}", f"{title}: {network}", _PHASE_CAPTION, drawn(_phase, database, network)
+            f"{PHASE}-{network.name}", f"{title}: {network}", PHASE_CAPTION, drawn(_phase, database, network)
         )
         for network in deepest(database)
         if not network.unusual
@@ -94,7 +94,7 @@ def _phase(database: Database, network: Network) -> Any:
     return phase_diagram(activation(network.activation, database.sources), points)
 
 
-_PHASE_CAPTION = (
+PHASE_CAPTION = (
     "The depth scale of gradients by theory, 1 / |ln χ₁| layers, over the variances of weights and"
     " biases. Blue: the critical line, χ₁ = 1 at a fixed point of q, where it is infinite (dotted where"
     " no network gets to, since its q moves away; for relu a single point at σ_b² = 0, with biases its q"

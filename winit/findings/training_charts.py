@@ -87,9 +87,9 @@ def _overview(database: Database) -> Figure:
     rows = _verdicts(database)
     panels = len({row["problem"] for row in rows})
     return Figure(
-        "training",
-        _OVERVIEW,
-        _OVERVIEW_CAPTION,
+        OVERVIEW,
+        _OVERVIEW_TITLE,
+        OVERVIEW_CAPTION,
         drawn(_map, rows),
         size=PAGE,
         panels=panels,
@@ -195,8 +195,8 @@ def _sized(chart: alt.Chart, height: int, **more: Any) -> alt.Chart:
 
 _ACROSS = 3  # panels side by side in a file
 
-_OVERVIEW = "What became of training"
-_OVERVIEW_CAPTION = (
+OVERVIEW, _OVERVIEW_TITLE = "training", "What became of training"
+OVERVIEW_CAPTION = (
     "Networks trained by plain gradient descent, the most frequent verdict of the seeds. Loss at the end"
     " below half of what guessing costs: trains; every hidden layer one unit at every recorded step: stays"
     " symmetric; not finite, or ten times what it was: diverges; else: stalls."

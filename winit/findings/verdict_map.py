@@ -24,7 +24,7 @@ _SIGNS = "@signs"
 # In a file: the height of a row, the least width of a field, and what the names take of the page.
 _STEP, _NARROWEST, _BESIDE = 14, 12, 160
 
-TITLE = "The verdict on every network"
+NAME, TITLE = "verdicts", "The verdict on every network"
 CAPTION = (
     "The most frequent verdict of a network's seeds, the worse of that on its activations and that on its"
     " gradients; paler where seeds disagree."

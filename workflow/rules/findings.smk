@@ -1,6 +1,11 @@
 # plan → theory; dataset and theory → summary, claims and tables → figures → report.
 
 
+def figure_labels(wildcards):
+    """What the report of Snakemake (``snakemake --report``) lists figures by."""
+    return {"figure": wildcards.chart.replace("_", " "), "of": wildcards.get("network", "all networks")}
+
+
 rule theory:
     """What theory predicts for the planned networks."""
     input:
@@ -51,7 +56,14 @@ rule plot:
         runs=f"{RESULTS}/training_runs.parquet",
         claims=f"{RESULTS}/claims.parquet",
     output:
-        directory(f"{RESULTS}/figures"),
+        report(
+            directory(f"{RESULTS}/figures"),
+            # The second is of figures of all networks.
+            patterns=["{chart,[a-z_]+}-{network}.svg", "{chart,[a-z_]+}.svg"],
+            caption="../report/figures.rst",
+            category="Figures",
+            labels=figure_labels,
+        ),
     shell:
         "winit plot --results {RESULTS:q}"
 

@@ -11,7 +11,8 @@ from winit.findings.palette import BAND, CLAIM_VERDICTS
 
 # Beyond so large a ratio of the numbers in it an axis is logarithmic.
 _MANY_DECADES = 30.0
-_CAPTION = (
+NAME = "claims"
+CAPTION = (
     "Points: one seed each; bar: the mean with its 95 % confidence interval; shaded: where the mean must be"
     " for the claim to hold."
 )
@@ -25,8 +26,8 @@ def figures(database: Database) -> dict[str, Figure]:
     for topic, rows in by_topic(database.sql("FROM claims").to_arrow_table()).items():
         shown = [row for row in rows if row["value"] is not None]
         if shown:
-            name = file_name("claims", topic.lower().replace(",", "").replace(" ", "-"))
-            found[topic] = Figure(name, f"Evidence: {topic}", _CAPTION, drawn(_strips, shown), size=PAGE)
+            name = file_name(NAME, topic.lower().replace(",", "").replace(" ", "-"))
+            found[topic] = Figure(name, f"Evidence: {topic}", CAPTION, drawn(_strips, shown), size=PAGE)
     return found
 
 
