@@ -110,7 +110,8 @@ def phase_diagram(activation: str) -> Any:
     from winit.findings.drawing import drawn
     from winit.findings.phase import phase_diagram as draw
 
-    return drawn(draw, _find(activation)).properties(title=f"Phases of {activation}", width=420)
+    chart: Any = drawn(draw, _find(activation))
+    return chart.properties(title=f"Phases of {activation}", width=420)
 
 
 def _find(label: str) -> "Activation":
