@@ -32,7 +32,7 @@ def report(tmp_path_factory):
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
     """Of ten thousand networks."""
-    return large(tmp_path_factory.mktemp("many"), "networks")
+    return large(tmp_path_factory.mktemp("many"))
 
 
 @pytest.fixture
