@@ -91,11 +91,11 @@
   /** Those that stand side by side in one place, the best first and, where they are too many, one of each kind. */
   const inPlace = (place) => {
     const there = networks.filter((network) => keys.every((key) => network[key] === place[key]));
-    if (there.length <= data.colours.length) return there.map((network) => network.number);
+    if (there.length <= MOST_COMPARED) return there.map((network) => network.number);
     const kinds = new Map();
     for (const network of there) kinds.set(network.verdict, [...(kinds.get(network.verdict) ?? []), network]);
     const order = there.sort((a, b) => kinds.get(a.verdict).indexOf(a) - kinds.get(b.verdict).indexOf(b));
-    return order.slice(0, data.colours.length).map((network) => network.number);
+    return order.slice(0, MOST_COMPARED).map((network) => network.number);
   };
 
   const groups = () => {
@@ -194,7 +194,7 @@
       return row(swatch(holes["@colours"][k], holes["@shapes"][k]),
         make("td", { className: "label" }, `${network.initializer}, ${network.activation}, ${network.depth} × ${widths.join(", ")}` +
           (network.unusual ? `, ${network.unusual}` : "")),
-        make("td", {}, verdict(network.verdict), alone ? ` ${network.agreeing} of ${network.seeds}` : ""),
+        make("td", { className: "number" }, verdict(network.verdict), alone ? ` ${network.agreeing} of ${network.seeds}` : ""),
         make("td", { className: "number" }, alone ? interval(network.h_std_ratio_mean, network.h_std_ratio_low, network.h_std_ratio_high) : "–"),
         make("td", { className: "number" }, alone ? interval(network.g_std_ratio_mean, network.g_std_ratio_low, network.g_std_ratio_high) : "–"),
         make("td", { className: "number" }, alone ? digits(network.to_theory) : "–"), remove);
