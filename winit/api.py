@@ -170,7 +170,7 @@ def open_cluster(
 def open_results(folder: str | Path = "results") -> "Database":
     """The results as DuckDB views, read-only.
 
-    They are layers, cells, theory, summary, training, training_runs and claims.
+    They are layers, cells, theory, summary, answers, ranking, training, training_runs and claims.
     ``open_results().sql("SELECT …")`` gives a relation: ``.pl()``, ``.df()``, ``.to_arrow_table()``.
     Raises ``winit.WinitError`` where there are none.
     """

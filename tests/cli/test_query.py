@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from samples import make_results, tiny
 
 from winit.cli import main
+from winit.cli.ask import _VIEWS
 from winit.findings.database import Database
 from winit.findings.predictions import write_theory
 from winit.sweep.schema import VIEWS
@@ -239,6 +240,13 @@ def test_the_schema_lists_every_column_with_type_unit_and_meaning(view, ask):
         assert field.metadata[b"description"].decode() in line
         assert field.metadata.get(b"unit", b"").decode() in line
     assert output in ask("--schema").output
+
+
+def test_the_schema_the_database_and_the_help_know_the_same_views(ask, folder):
+    database = Database(folder)
+    assert {*database.views, *database.missing} == set(VIEWS) == set(_VIEWS)
+    words = " ".join(ask("--help").output.split())
+    assert f"{', '.join(_VIEWS[:-1])} and {_VIEWS[-1]}" in words
 
 
 def test_the_schema_counts_the_rows_of_each_view(ask):

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "csv", "json", "parquet", "md")
 _ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "md", ".txt": "table"}
-_VIEWS = ("layers", "cells", "theory", "summary", "training", "training_runs", "claims")
+_VIEWS = (
+    *("layers", "cells", "theory", "summary", "answers", "ranking"),
+    *("training", "training_runs", "claims"),
+)
 
 
 @click.command(
@@ -49,8 +52,8 @@ def query(
 ) -> None:
     """Ask the results in SQL (DuckDB), read-only.
 
-    With - as SQL, it is read from standard input. The views are layers, cells, theory, summary, training,
-    training_runs and claims; --schema lists their columns.
+    With - as SQL, it is read from standard input. The views are layers, cells, theory, summary, answers,
+    ranking, training, training_runs and claims; --schema lists their columns.
 
     csv, json and parquet have every row and every digit, table and md four digits. Lists are JSON in csv.
     What is not finite is nan, inf or -inf in csv, and "NaN", "Infinity" or "-Infinity" in json, which has

@@ -378,7 +378,7 @@ _TABLES = {
 
 
 VIEWS = {
-    name.removesuffix("/*.parquet").removesuffix(".parquet"): table
+    name.removesuffix("/*.parquet").removesuffix(".parquet").removeprefix("tables/"): table
     for name, table in _TABLES.items()
     if "plan" not in name
 }
