@@ -176,13 +176,25 @@ def _extreme(name, tmp_path):
         "all failed": few | {"initializer": f"{own}:fail"},
         "beyond every range": few
         | {"initializer": "normal(std=1e30)", "activation": "identity", "probe": {"dtype": "float64"}},
+        # Its ratios cannot be squared.
+        "beyond float64": few
+        | {
+            "initializer": "normal(std=1e30)",
+            "activation": "identity",
+            "depth": 8,
+            "seed": [0, 1],
+            "probe": {"dtype": "float64"},
+        },
         "no histograms": few | {"probe": {"histograms": False, "batch": 20}},
     }[name]
 
 
 @pytest.mark.parametrize(
     "name",
-    ["one cell", "nothing positive", "nothing finite", "all failed", "beyond every range", "no histograms"],
+    [
+        *("one cell", "nothing positive", "nothing finite", "all failed"),
+        *("beyond every range", "beyond float64", "no histograms"),
+    ],
 )
 def test_figures_and_report_survive(name, tmp_path):
     data = copy.deepcopy(TINY) | {"training": None}
@@ -192,9 +204,9 @@ def test_figures_and_report_survive(name, tmp_path):
     save_figures(results)
     write_report(results)
     there = {path.stem.partition("-")[0] for path in results.figures.iterdir()}
-    assert ("std" in there) == (name in {"one cell", "beyond every range", "no histograms"})
+    assert ("std" in there) == (name in {"one cell", "beyond every range", "beyond float64", "no histograms"})
     assert ("verdicts" in there) == (name != "all failed")
-    assert ("histograms" in there) == (name in {"one cell", "nothing positive"})
+    assert ("histograms" in there) == (name not in {"all failed", "no histograms"})
 
 
 def test_networks_of_one_initializer_are_drawn_where_there_is_no_other(tmp_path):

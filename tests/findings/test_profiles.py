@@ -1,6 +1,7 @@
 """Profiles: what charts of layers are drawn from, against plain queries."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -78,10 +79,10 @@ def test_bars_are_the_counts_of_the_first_seed(database, found):
     profile = found[network(database, **HE | {"activation": "tanh"})]
     counts = database.sql(f"""SELECT h_histogram, h_magnitude, g_magnitude FROM layers
         WHERE {WHERE.replace("relu", "tanh")} AND layer = 2 AND seed = 0""").fetchall()[0]
-    inner = np.array(counts[0][1:-1])
+    slots = np.array(counts[0])
     shares = np.array([LEVELS.index(letter) for letter in profile["bars"][1]]) / (len(LEVELS) - 1)
-    assert shares == pytest.approx(inner / inner.max(), abs=1 / (len(LEVELS) - 1))
-    assert ((shares > 0) == (inner > 0)).all()
+    assert shares == pytest.approx(slots / slots.max(), abs=1 / (len(LEVELS) - 1))
+    assert ((shares > 0) == (slots > 0)).all()
     for of, all_slots in (("h", counts[1]), ("g", counts[2])):
         start, letters = profile[of][1]
         slots = all_slots[1:-1]
@@ -93,8 +94,34 @@ def test_what_relu_makes_zero_does_not_hide_the_rest(database, found):
     profile = found[network(database, **HE)]
     for letters in profile["bars"]:
         # The bin that begins at 0 is cut off at the highest of the others.
-        assert letters[15] == LEVELS[-1]
-        assert max(LEVELS.index(letter) for letter in letters[16:]) > len(LEVELS) // 3
+        assert letters[16] == LEVELS[-1]
+        assert max(LEVELS.index(letter) for letter in letters[17:]) > len(LEVELS) // 3
+
+
+def test_what_explodes_does_not_look_like_what_is_dead(tmp_path):
+    grid = {
+        "initializer": ["normal(std=3.0)", "zeros"],
+        "activation": "relu",
+        "depth": 4,
+        "width": 16,
+        "seed": 0,
+    }
+    database = Database(make_findings(tmp_path, tiny(**grid)).folder)
+    found = dict(profiles(database, NUMBERED))
+    bars = {row["initializer"]: found[row["number"]]["bars"][-1] for row in networks(database)}
+    # Above the range, in the last slot, is more than anywhere but in the bar of zeros.
+    assert bars["normal(std=3.0)"][-1] == LEVELS[-1]
+    assert bars["zeros"].strip(LEVELS[0]) == LEVELS[-1]
+    assert bars["zeros"][-1] == LEVELS[0]
+
+
+def test_what_is_beyond_a_number_is_null_in_the_text():
+    profile = {"layer": [1, 2], "h_std": [1.797693e308, 1.0], "theory_h_std": [None, math.inf]}
+    assert json.loads(as_text(profile)) == {
+        "layer": [1, 2],
+        "h_std": [None, 1.0],
+        "theory_h_std": [None, None],
+    }
 
 
 def test_one_seed_has_no_spread_and_no_theory_where_there_is_none(tmp_path):
@@ -137,6 +164,9 @@ def test_data_sets_have_a_row_for_every_place(found):
     assert {row["network"] for row in rows["magnitudes"]} <= {"a", "b"}
     for row in rows["bars"]:
         assert 0 < row["share"] <= 1
+        if row["beyond"]:
+            assert None in {row["from"], row["to"]}
+            continue
         assert row["to"] - row["from"] == pytest.approx(2 / 30) or row["to"] - row["from"] == pytest.approx(
             8 / 30
         )

@@ -73,11 +73,13 @@ def test_every_network_is_in_it_with_its_profile(page, results):
 
 def test_the_answers_are_the_ranking(page, results):
     answers = answers_of(Database(results.folder)).to_pylist()
+    assert {answer["initializers"] for answer in answers} == {4}
     body = re.search(r'<table id="answers">.*?<tbody>(.*?)</tbody>', page, re.DOTALL).group(1)
     rows = re.findall(r"<tr data-place=.*?</tr>", body, re.DOTALL)
     assert len(rows) == len(answers) == 2 * 2 * 2
     for row, answer in zip(rows, answers, strict=True):
-        assert f'<td class="label">{answer["best"]}</td>' in row
+        assert f"{answer['best']}</td>" in row
+        assert ("none is healthy" in row) == (answer["healthy"] == 0)
         assert f"{answer['healthy']} of {answer['initializers']}" in row
         tied = answer["tied"]
         for name in tied[:4]:

@@ -37,7 +37,8 @@ COLUMN, PAGE = 321, 658
 _PPI, _SCALE = 300, 72 / 96
 _POINT = 96 / 72
 _ATTEMPTS = 4
-_NAMES, _KEYS = 160, 3  # in a paper
+_NAMES = 160  # in a paper
+_LETTER, _SYMBOL = 4.6, 34  # the width of a letter of a key, and of what stands before and behind it
 
 STYLE: dict[str, Any] = {
     "background": "#ffffff",
@@ -51,6 +52,7 @@ STYLE: dict[str, Any] = {
         "labelLimit": 280,
         "orient": "bottom",
         "columns": 2,
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
     },
     "title": {"fontSize": 8 * _POINT, "subtitleFontSize": 7 * _POINT, "fontWeight": "bold"},
     "view": {"stroke": "#bbbbbb"},
@@ -87,6 +89,8 @@ class Figure:
     """how many of the panels stand side by side in a paper"""
     least: int = 200
     """how narrow a panel may be on a page"""
+    longest: int = 20
+    """letters of the longest key of its legend"""
     named: bool = False
     """whether initializers stand beside the panels"""
 
@@ -103,16 +107,23 @@ class Figure:
         definition = self.definition | words | {"datasets": self.data}
         if _is_one_view(definition):
             fit = {"autosize": {"type": "fit-x", "contains": "padding"}}
-            return _rendered(definition | fit, self.holes, self.size, 1)
+            return self._rendered(definition | fit, self.size, 1)
         # What stands beside the panels has a width that is only known once it is drawn.
         across = min(self.panels, self.most)
         width = self.size / across
         for _ in range(_ATTEMPTS):
-            svg = _rendered(definition, self.holes, width, across)
+            svg = self._rendered(definition, width, across)
             missed = self.size - float(ET.fromstring(svg).get("width", ""))  # noqa: S314 - our own file
             if abs(missed) <= across:
                 break
             width = max(width + missed / across, 1.0)
+        return svg
+
+    def _rendered(self, definition: dict[str, Any], width: float, columns: int) -> str:
+        keys = max(1, math.floor(self.size / (_LETTER * self.longest + _SYMBOL)))
+        holes = {WIDTH: width, COLUMNS: columns, NAMES: _NAMES, KEYS: keys}
+        complete = filled(definition, PRINTED | dict(self.holes) | holes)
+        svg: str = vl_convert.vegalite_to_svg(complete, config=STYLE)
         return svg
 
 
@@ -120,14 +131,6 @@ def _is_one_view(definition: dict[str, Any]) -> bool:
     """Whether Vega can make it fit into a width."""
     composed = {"facet", "concat", "vconcat"} & definition.keys()
     return not composed and not {"row", "facet"} & definition.get("encoding", {}).keys()
-
-
-def _rendered(definition: dict[str, Any], holes: Mapping[str, Any], width: float, columns: int) -> str:
-    complete = filled(
-        definition, PRINTED | dict(holes) | {WIDTH: width, COLUMNS: columns, NAMES: _NAMES, KEYS: _KEYS}
-    )
-    svg: str = vl_convert.vegalite_to_svg(complete, config=STYLE)
-    return svg
 
 
 def filled(part: Any, holes: Mapping[str, Any]) -> Any:

@@ -128,11 +128,16 @@ def _lines(chart: LayerChart) -> AnyChart:
     axis = alt.Axis(
         tickCount=6,
         values=_TICKS if name == _SIGNED else alt.Undefined,
-        format="~e" if chart.logarithmic else ".3~g",
+        format="~s" if name == _COUNTED else "~e" if chart.logarithmic else ".3~g",
         labelOverlap="greedy",
         gridOpacity=alt.condition(_POWER_OF_TEN, alt.value(1), alt.value(0)) if chart.logarithmic else 1,
     )
-    x = alt.X("layer:O", **_X)
+    x = alt.X(
+        "layer:Q",
+        title="layer",
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(tickMinStep=1, format="d", grid=False),
+    )
     y = alt.Y(f"{name}:Q", title=chart.title, scale=scale, axis=axis)
     colour = _colour(_LEGEND)
     shape = alt.Shape("network:N", scale=alt.Scale(domain=_LABELS, range=_SHAPES), legend=_LEGEND, title=None)
@@ -167,7 +172,7 @@ def _theory(chart: LayerChart, x: alt.X, y: alt.Y) -> AnyChart:
 _POWER_OF_TEN = "abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)) < 1e-9"
 _PLACE = [alt.Tooltip("network:N"), alt.Tooltip("layer:O")]
 _FROM_ZERO = {"saturated", "dead"}
-_SIGNED = "h_mean"
+_SIGNED, _COUNTED = "h_mean", "distinct"
 
 
 def _colour(legend: Any) -> alt.Color:
@@ -178,7 +183,7 @@ def _colour(legend: Any) -> alt.Color:
 def _histograms(_: LayerChart) -> AnyChart:
     """The notes' row of histograms, a row for each network."""
     x = alt.X("layer:O", **(_X | {"scale": alt.Scale(paddingInner=0.15, paddingOuter=0.05)}))
-    bins = alt.Scale(domain=list(range(HISTOGRAM_BINS)), paddingInner=0)
+    bins = alt.Scale(domain=list(range(-1, HISTOGRAM_BINS + 1)), paddingInner=0)
     ends = [alt.Tooltip(f"{end}:Q", format=".3~g") for end in ("from", "to")]
     return (
         alt.Chart(alt.NamedData("bars"), width=WIDTH, height=_BAR_HEIGHT)
@@ -187,6 +192,7 @@ def _histograms(_: LayerChart) -> AnyChart:
             x=x,
             color=_colour(None),
             xOffset=alt.XOffset("bin:O", scale=bins),
+            opacity=alt.condition("datum.beyond", alt.value(0.4), alt.value(1)),
             y=alt.Y("share:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
             row=alt.Row("network:N", title=None, sort=_LABELS, spacing=6, header=_ABOVE),
             tooltip=[*_PLACE, *ends, alt.Tooltip("share:Q", format=".2f", title="÷ highest bar")],
@@ -200,17 +206,17 @@ _ABOVE = alt.Header(labelAngle=0, labelAnchor="start", labelOrient="top", labelP
 def _ridges(chart: LayerChart) -> AnyChart:
     """The magnitudes in each layer as one ridge before the other, a panel for each network."""
     x = alt.X("exponent:Q", title=f"log₁₀ |{chart.of}|", axis=alt.Axis(tickMinStep=1, tickCount=5))
-    axis = alt.Axis(tickMinStep=1, grid=False, format="d")
+    axis = alt.Axis(tickMinStep=1, grid=False, labelExpr="datum.value < 1 ? '' : datum.label")
     y = alt.Y("top:Q", title="layer", scale=alt.Scale(reverse=True, zero=False, nice=False), axis=axis)
     return (
         alt.Chart(alt.NamedData("magnitudes"), width=WIDTH, height=_RIDGE_HEIGHT)
         .transform_filter(chart.shows)
-        .mark_area(line={"color": PAPER, "strokeWidth": 1}, interpolate="monotone", fillOpacity=0.85)
+        .mark_area(stroke=PAPER, strokeWidth=1, interpolate="monotone", fillOpacity=0.9)
         .encode(
             x=x,
             y=y,
             y2=alt.Y2("layer:Q"),
-            color=_colour(None),
+            fill=alt.Fill("network:N", scale=alt.Scale(domain=_LABELS, range=_COLOURS), legend=None),
             detail=alt.Detail("layer:O"),
             facet=alt.Facet("network:N", title=None, sort=_LABELS, columns=COLUMNS, header=_ABOVE_SHORT),
             tooltip=_PLACE,
@@ -218,7 +224,8 @@ def _ridges(chart: LayerChart) -> AnyChart:
     )
 
 
-_ABOVE_SHORT = alt.Header(labelAnchor="start", labelLimit=150)
+# A line for each part of a label, none wider than its panel.
+_ABOVE_SHORT = {"labelAnchor": "start", "labelLimit": WIDTH, "labelExpr": "split(datum.label, ', ')"}
 
 LAYER_CHARTS: tuple[LayerChart, ...] = (
     LayerChart(
@@ -226,7 +233,7 @@ LAYER_CHARTS: tuple[LayerChart, ...] = (
         "std of h",
         "Standard deviation of each layer's activations: mean over seeds, the shaded band from the smallest"
         " seed to the largest, dashed what theory predicts for infinite width. An exact zero has no place on"
-        " the logarithmic axis and is left out.",
+        " the logarithmic axis and is left out. Of a network of more than 64 layers so many are shown.",
         "measured",
         "h_std",
         _lines,
@@ -256,7 +263,8 @@ LAYER_CHARTS: tuple[LayerChart, ...] = (
         "Histograms by layer",
         "Activations of each layer, from the first on the left to the last on the right, a row for each"
         " network, over the activation's range ((−4, 4) where it has none); first seed. Each is scaled to its"
-        " own highest bar, at which a bar of exact zeros is cut off.",
+        " own highest bar, at which a bar of exact zeros is cut off; the pale bars at the ends are what lies"
+        " outside. Of a network of more than 16 layers so many are shown.",
         "bars",
         "share",
         _histograms,
@@ -265,7 +273,8 @@ LAYER_CHARTS: tuple[LayerChart, ...] = (
         "magnitudes",
         "Magnitudes of activations",
         "How large the activations of each layer are, by powers of ten, the first layer behind and the last"
-        " one in front; first seed, without exact zeros. A signal that lives stays where it is.",
+        " one in front; first seed, without exact zeros; what is below 1e-30 or above 1e30 stands at those"
+        " ends. A signal that lives stays where it is.",
         "magnitudes",
         "exponent",
         _ridges,

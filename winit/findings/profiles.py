@@ -6,6 +6,7 @@ charts; the report's page does the same in ``web/data.js``, from the text that `
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -101,7 +102,7 @@ def _profile(rows: pa.Table) -> Profile:
         factor = 1.0 if name != "g_std" else last or 0.0
         # Where nothing is drawn as measured, a prediction would only stretch the axis.
         values = [
-            None if predicted is None or not _drawn(name, measured) else predicted * factor
+            None if predicted is None or not _drawn(name, measured) else _finite(predicted * factor)
             for predicted, measured in zip(rows[f"theory_{name}"].to_pylist(), found[name], strict=True)
         ]
         if any(value is not None for value in values):
@@ -113,12 +114,16 @@ def _profile(rows: pa.Table) -> Profile:
         found |= {
             "range": [low, high],
             "binned": counts["layer"].to_pylist(),
-            "bars": _bars_of(_counts(counts["h_histogram"])[:, 1:-1], magnitudes["h"][:, 0], low, high),
+            "bars": _bars_of(_counts(counts["h_histogram"]), magnitudes["h"][:, 0], low, high),
             # Without what is exactly zero, and what is not finite.
             "h": [_trimmed(row) for row in _levels(magnitudes["h"][:, 1:-1])],
             "g": [_trimmed(row) for row in _levels(magnitudes["g"][:, 1:-1])],
         }
     return found
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _drawn(name: str, measured: float | None) -> bool:
@@ -134,7 +139,8 @@ def _bars_of(counts: NDArray[np.int64], zeros: NDArray[np.int64], low: float, hi
     rest = counts.copy()
     edges = histogram_edges(low, high)
     if low <= 0 <= high:
-        rest[:, np.clip(np.searchsorted(edges, 0.0, "right") - 1, 0, HISTOGRAM_BINS - 1)] -= zeros
+        # Slot 0 is what lies below the range.
+        rest[:, np.clip(np.searchsorted(edges, 0.0, "right"), 1, HISTOGRAM_BINS)] -= zeros
     return _levels(counts, np.where(rest.any(axis=1), rest.max(axis=1), counts.max(axis=1)))
 
 
@@ -157,9 +163,15 @@ def as_text(profile: Profile) -> str:
     return "{" + ",".join(f'"{name}":{_text(values)}' for name, values in profile.items()) + "}"
 
 
+def _number(value: float | None) -> str:
+    """JSON knows no infinity, which rounding may give too."""
+    text = "null" if value is None else f"{value:.{_DIGITS}g}"
+    return text if value is None or math.isfinite(float(text)) else "null"
+
+
 def _text(values: list[Any]) -> str:
     if any(isinstance(value, float) for value in values):
-        return f"[{','.join('null' if x is None else f'{x:.{_DIGITS}g}' for x in values)}]"
+        return f"[{','.join(map(_number, values))}]"
     return json.dumps(values, separators=(",", ":"))
 
 
@@ -195,12 +207,13 @@ def _bars(network: str, profile: Profile) -> Rows:
             "network": network,
             "layer": layer,
             "bin": bin_,
-            "from": low + step * bin_,
-            "to": low + step * (bin_ + 1),
+            "from": low + step * bin_ if bin_ >= 0 else None,
+            "to": low + step * (bin_ + 1) if bin_ < HISTOGRAM_BINS else None,
+            "beyond": not 0 <= bin_ < HISTOGRAM_BINS,
             "share": LEVELS.index(letter) / (len(LEVELS) - 1),
         }
         for layer, letters in zip(profile["binned"], profile["bars"], strict=True)
-        for bin_, letter in enumerate(letters)
+        for bin_, letter in enumerate(letters, -1)
         if letter != LEVELS[0]
     ]
 

@@ -3,8 +3,8 @@
 ``web/`` has its parts: the template, the style, and the scripts that answer the reader's choices.
 """
 
-import itertools
 import json
+import math
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -26,6 +26,7 @@ from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 
 _SCRIPTS = ("data.js", "draw.js", "explore.js")
+_PLACE = ("activation", "depth", "width", "unusual", "best", "tied")
 _MOST_FAILURES, _MOST_TIED = 100, 4
 # What the page says of each network.
 _TOLD = (
@@ -51,7 +52,8 @@ def write_report(results: Results) -> None:
     tested = (
         database.sql("FROM claims").to_arrow_table() if "claims" in database.views else claims_of(database)
     )
-    found = networks(database)
+    found, answers = networks(database), _answers(database)
+    ((count,),) = database.sql("SELECT count(*) FROM summary").fetchall()
     training, phases = training_charts.figures(database), charts.phases(database)
     of_claims = evidence.figures(database)
     figures = [*training, *phases, *of_claims.values()]
@@ -64,16 +66,16 @@ def write_report(results: Results) -> None:
             library=vl_convert.javascript_bundle(),  # type: ignore[call-arg] # its stub lacks the default
             sections=_sections(training, phases),
             in_short=_in_short(database, found),
-            shown=_shown(database, found),
+            shown=_shown(len(found), count),
             verdicts={name: "var(--ink)" if c == palette.INK else c for name, c in palette.VERDICTS.items()},
             signs=verdict_map.SIGNS | {None: "–"},
             map=verdict_map,
-            answers=_answers(database),
+            answers=answers,
             training=training,
             phases=phases,
             evidence=of_claims,
             figures=[{"name": each.name, "text": _as_script(each.definition)} for each in figures],
-            data=_as_script(_data(found, figures)),
+            data=_as_script(_data(found, count, answers, figures)),
             profiles=_profiles(database, len(found)),
             claims=by_topic(tested),
             in_numbers=in_numbers(tested),
@@ -126,12 +128,11 @@ def _in_short(database: Database, found: Rows) -> str:
     )
 
 
-def _shown(database: Database, found: Rows) -> str:
-    ((count,),) = database.sql("SELECT count(*) FROM summary").fetchall()
-    if len(found) == count:
+def _shown(shown: int, count: int) -> str:
+    if shown == count:
         return "Choose networks in the map above, in the answers, or from the list."
     return (
-        f"This page has {len(found):,} of the {count:,} networks, the deepest first; all of them are in"
+        f"This page has {shown:,} of the {count:,} networks, the deepest first; all of them are in"
         " layers and summary.parquet. Choose some in the map above, in the answers, or from the list."
     )
 
@@ -142,11 +143,12 @@ def _answers(database: Database) -> Rows:
     place = place_of(database)
     for row in rows:
         row.update(place(row))
-        keys = {key: row[key] for key in ("activation", "depth", "width", "unusual")}
-        row["place_json"] = json.dumps(keys)
-        row["tied_text"] = _some(row["tied"])
+        row["keys"] = {key: row[key] for key in _PLACE}
+        row["place_json"] = json.dumps(row["keys"])
+        row["tied_text"] = "one seed tells none apart" if row["seeds"] == 1 else _some(row["tied"])
         row["drift_text"] = _interval(row["drift"], row["drift_low"], row["drift_high"])
-    return rows
+    # Where there is nothing to choose from comes last.
+    return sorted(rows, key=lambda row: row["initializers"] == 1)
 
 
 def _some(names: list[str]) -> str:
@@ -160,7 +162,7 @@ def _interval(value: float | None, low: float | None, high: float | None) -> str
     return f"{value:.2g}" if low is None else f"{value:.2g} ({low:.2g} … {high:.2g})"
 
 
-def _data(found: Rows, figures: list[Figure]) -> dict[str, Any]:
+def _data(found: Rows, count: int, answers: Rows, figures: list[Figure]) -> dict[str, Any]:
     """All that the scripts know of these results, but for the profiles."""
     for row in found:
         row["to_theory"] = row["h_std_to_theory"][-1] if row["h_std_to_theory"] else None
@@ -169,7 +171,8 @@ def _data(found: Rows, figures: list[Figure]) -> dict[str, Any]:
             "columns": _TOLD,
             "rows": [[_short(row[name]) for name in _TOLD] for row in found],
         },
-        "first": _first(found),
+        "first": _first(answers),
+        "all": count,
         "verdicts": {
             name: {"sign": verdict_map.SIGNS[name], "style": f"v-{name}"} for name in palette.VERDICTS
         },
@@ -189,7 +192,13 @@ def _data(found: Rows, figures: list[Figure]) -> dict[str, Any]:
             for chart in LAYER_CHARTS
         ],
         "figures": {
-            each.name: {"panels": each.panels, "least": each.least, "named": each.named} for each in figures
+            each.name: {
+                "panels": each.panels,
+                "least": each.least,
+                "named": each.named,
+                "longest": each.longest,
+            }
+            for each in figures
         },
         "colours": palette.SERIES,
         "shapes": palette.SHAPES,
@@ -206,18 +215,23 @@ def _data(found: Rows, figures: list[Figure]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+    """Five digits; JSON knows no infinity, which rounding may give too."""
+    if not isinstance(value, float):
+        return value
+    rounded = float(f"{value:.5g}")
+    return rounded if math.isfinite(rounded) else None
 
 
-def _first(found: Rows) -> dict[str, Any] | None:
+def _first(answers: Rows) -> dict[str, Any] | None:
     """Where the page begins: the place that has the most initializers, of equals the deepest."""
-    keys = ("activation", "depth", "width", "unusual")
-    places = [tuple(row[key] for key in keys) for row in found]
-    if not places:
+    if not answers:
         return None
-    counts = {place: len(list(of)) for place, of in itertools.groupby(sorted(places))}
-    first = max(places, key=lambda place: (counts[place], place[1], not place[3], "-" not in place[2]))
-    return dict(zip(keys, first, strict=True))
+    first = max(
+        answers,
+        key=lambda row: (row["initializers"], row["depth"], not row["unusual"], "-" not in row["width"]),
+    )
+    keys: dict[str, Any] = first["keys"]
+    return keys
 
 
 def _profiles(database: Database, count: int) -> str:

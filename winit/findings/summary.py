@@ -142,13 +142,16 @@ def _mode(name: str) -> str:
 
 
 def _interval(grouped: pa.Table, ratio: str) -> dict[str, pa.Array]:
-    """Standard error and Student's confidence interval of a mean over seeds; null below two seeds."""
+    """Standard error and Student's confidence interval of a mean over seeds.
+
+    Null below two seeds, and where squares of the ratio are beyond what a number can hold.
+    """
     mean, spread, count = (
         grouped[f"{ratio}_{part}"].to_numpy().astype(float) for part in ("mean", "spread", "n")
     )
     enough = count >= 2
     count = np.where(enough, count, 2)
-    error = np.where(enough, spread / np.sqrt(count), np.nan)
+    error = np.where(enough & np.isfinite(spread), spread / np.sqrt(count), np.nan)
     half = intervals.quantile(count) * error
     return {
         f"{ratio}_se": pa.array(error, from_pandas=True),

@@ -70,9 +70,15 @@ def figures(database: Database) -> list[Figure]:
                         size=PAGE if panels > 1 else COLUMN,
                         most=_ACROSS,
                         panels=panels,
+                        longest=max(len(label) for label in _initializers(database, where)),
                     )
                 )
     return made
+
+
+def _initializers(database: Database, where: str) -> list[str]:
+    rows = rows_of(database, f"SELECT DISTINCT initializer FROM training_runs WHERE {where}")
+    return [row["initializer"] for row in rows]
 
 
 def _label(kind: dict[str, Any], kinds: Rows) -> list[str]:

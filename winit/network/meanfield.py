@@ -77,7 +77,8 @@ def table(phi: Activation) -> Table:
 
 def scaled_square(sigma_w: float, second_moment: Array) -> Array:
     """σ_w² E f², which is 0 where there are no weights, whatever overflows behind them."""
-    return sigma_w**2 * second_moment if sigma_w else np.zeros_like(second_moment)
+    with np.errstate(over="ignore"):
+        return sigma_w**2 * second_moment if sigma_w else np.zeros_like(second_moment)
 
 
 def variance_map(phi: Activation, q: ArrayLike, sigma_w: float, sigma_b: float = 0.0) -> Array:

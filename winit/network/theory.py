@@ -248,7 +248,8 @@ def _gradient_ratios(activation: Activation, sigma_w: Floats, sizes: Floats, fan
     factors = [np.ones(sizes.shape[1])]
     for index in range(len(sigma_w) - 1, 1, -1):
         chi = scaled_square(sigma_w[index], expectation(activation, sizes[index], slope=2))
-        factors.append(factors[-1] * chi * fans[index] / fans[index - 1])
+        with np.errstate(over="ignore"):  # infinite, as a prediction may be
+            factors.append(factors[-1] * chi * fans[index] / fans[index - 1])
     return np.append(np.nan, np.sqrt(np.mean(factors[::-1], axis=1)))
 
 

@@ -242,7 +242,12 @@ def _comparison_fields(name: str, what: str) -> Iterable[pa.Field]:
 def _ratio_fields(name: str) -> Iterable[pa.Field]:
     source = CELLS.field(name).metadata[b"description"].decode()
     yield _field(f"{name}_mean", pa.float64(), f"mean over seeds of: {source}", "1")
-    yield _field(f"{name}_se", pa.float64(), "its standard error; null with one seed", "1")
+    yield _field(
+        f"{name}_se",
+        pa.float64(),
+        "its standard error; null with one seed, or where its square is beyond float64",
+        "1",
+    )
     yield _field(f"{name}_low", pa.float64(), "lower end of its 95 % confidence interval", "1")
     yield _field(f"{name}_high", pa.float64(), "upper end of its 95 % confidence interval", "1")
 

@@ -32,10 +32,13 @@ winit.networks = winit.data.networks.rows.map((row) =>
   const bars = (network, profile) => {
     const [low, high] = profile.range;
     const step = (high - low) / bins;
-    return profile.binned.flatMap((layer, k) => [...profile.bars[k]].flatMap((letter, bin) =>
-      letter === levels[0] ? [] : [{
-        network, layer, bin, from: low + step * bin, to: low + step * (bin + 1), share: level(letter),
-      }]));
+    return profile.binned.flatMap((layer, k) => [...profile.bars[k]].flatMap((letter, slot) => {
+      const bin = slot - 1; // the first slot is what lies below the range
+      return letter === levels[0] ? [] : [{
+        network, layer, bin, from: bin >= 0 ? low + step * bin : null, to: bin < bins ? low + step * (bin + 1) : null,
+        beyond: bin < 0 || bin >= bins, share: level(letter),
+      }];
+    }));
   };
 
   const magnitudes = (network, profile) => {
@@ -75,6 +78,8 @@ winit.networks = winit.data.networks.rows.map((row) =>
     if (profiles.length === 1) return profiles[0];
     const [first] = profiles;
     const pooled = { ...first };
+    // A histogram is of one network.
+    for (const name of ["range", "binned", "bars", "h", "g"]) delete pooled[name];
     const each = (name, k) => profiles.map((profile) => profile[name]?.[k]);
     for (const name of measured) {
       const ends = { low: Math.min, high: Math.max };

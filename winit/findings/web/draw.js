@@ -3,16 +3,21 @@
 {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // Paper is white, whatever the screen is.
+  const PRINTED = { ink: "#1a1a1a", paper: "#ffffff", quiet: "#595959", line: "#d4d4d4" };
+  let printing = false;
+  const inks = () => printing ? PRINTED
+    : Object.fromEntries(Object.keys(PRINTED).map((name) => [name, css(`--${name}`)]));
 
-  const style = () => {
-    const [ink, quiet, line] = [css("--ink"), css("--quiet"), css("--line")];
+  const style = ({ ink, quiet, line }) => {
     const words = { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" };
     return {
       background: "transparent",
       font: "system-ui, sans-serif",
       axis: { ...words, gridColor: line, domainColor: quiet, tickColor: quiet },
       header: words,
-      legend: { ...words, orient: "bottom", labelLimit: 320, symbolOpacity: 1 },
+      legend: { ...words, orient: "bottom", labelLimit: 320, symbolOpacity: 1,
+        layout: { bottom: { direction: "vertical", anchor: "start" } } },
       title: { color: ink, fontSize: 13, subtitleColor: quiet, subtitleFontSize: 12, anchor: "start" },
       view: { stroke: line },
       text: { color: ink },
@@ -21,7 +26,7 @@
 
   const isData = (name, value) => name === "datasets" || (name === "values" && Array.isArray(value));
   const filled = (part, holes) => {
-    if (typeof part === "string") return part in holes ? filled(holes[part], holes) : part;
+    if (typeof part === "string") return Object.hasOwn(holes, part) ? filled(holes[part], holes) : part;
     if (Array.isArray(part)) return part.map((each) => filled(each, holes));
     if (part === null || typeof part !== "object") return part;
     return Object.fromEntries(Object.entries(part).map(([name, value]) =>
@@ -50,8 +55,10 @@
     const { definition, datasets, holes } = drawing.make(element.clientWidth);
     const own = isOneView(definition);
     const sized = { ...definition, ...(own ? { autosize: { type: "fit-x", contains: "padding" } } : {}) };
-    const all = { "@ink": css("--ink"), "@paper": css("--paper"), "@width": "container",
-      "@keys": Math.max(1, Math.floor(element.clientWidth / 230)), ...holes };
+    const { ink, paper } = inks();
+    const all = { "@ink": ink, "@paper": paper, "@width": "container",
+      "@keys": winit.keys(element.clientWidth, 20), ...holes };
+    drawing.last = { definition: sized, datasets, holes: all };
     await embed(element, sized, datasets, all);
     // What stands beside the panels has a width that is only known once it is drawn.
     const over = element.scrollWidth - element.clientWidth;
@@ -70,12 +77,15 @@
     const complete = filled(definition, holes);
     if (datasets) complete.datasets = datasets;
     winit.views[element.id]?.finalize();
-    const { view } = await vegaEmbed(element, complete, {
+    // Vega gives what it draws in a label of its own; ours says more.
+    const inside = document.createElement("div");
+    element.replaceChildren(inside);
+    const { view } = await vegaEmbed(inside, complete, {
       // An element for each of so many marks would take longer than it is worth.
       renderer: datasets?.networks?.length > 3000 ? "canvas" : "svg",
       actions: false,
       logLevel: 1, // errors: that theory has no rows is no news
-      config: style(),
+      config: style(inks()),
       tooltip: { theme: dark.matches ? "dark" : "light" },
     });
     winit.views[element.id] = view;
@@ -112,6 +122,9 @@
     element.replaceChildren(paragraph);
   };
 
+  /** So many keys of a legend stand side by side in such a width, the longest of so many letters. */
+  winit.keys = (width, longest) => Math.max(1, Math.floor(width / (7 * longest + 40)));
+
   const again = () => { for (const [element, drawing] of drawings) winit.draw(element, drawing.make, drawing.drawn); };
   dark.addEventListener("change", again);
   let width = innerWidth, waiting;
@@ -119,7 +132,12 @@
     clearTimeout(waiting);
     waiting = setTimeout(() => { if (innerWidth !== width) { width = innerWidth; again(); } }, 200);
   });
-  addEventListener("beforeprint", () => { for (const [element, { due }] of drawings) if (due) drawNow(element); });
+  const print = (now) => {
+    printing = now;
+    for (const [element, drawing] of drawings) { drawing.due = true; drawNow(element); }
+  };
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
 
   /** How many panels stand side by side, and how wide they are, in so many pixels. */
   winit.panels = (width, count, { least, beside = 60, gap = 24 }) => {
@@ -132,14 +150,29 @@
 
   /** A figure that hangs on no choice, from its definition in the page. */
   winit.figure = (element) => {
-    const { panels, least, named } = winit.data.figures[element.id];
+    const { panels, least, named, longest } = winit.data.figures[element.id];
     winit.draw(element, (width) => {
       const definition = JSON.parse(document.getElementById(`spec-${element.id}`).textContent);
       const names = winit.names(width);
       const room = named ? { beside: names + 30, gap: 24 } : { beside: 75, gap: 75 };
       const holes = isOneView(definition) ? {} : winit.panels(width, panels, { least, ...room });
-      return { definition, holes: { ...holes, "@names": names } };
+      return { definition, holes: { ...holes, "@names": names, "@keys": winit.keys(width, longest) } };
     });
+  };
+
+  /** A drawing on white paper, with its title and its legend. */
+  const asFile = async (element, { definition, datasets, holes }, kind) => {
+    const title = element.closest("figure").querySelector("h3, h4").textContent;
+    const complete = filled({ ...definition, title }, {
+      ...holes, "@ink": PRINTED.ink, "@paper": PRINTED.paper, "@legend": { columns: 2, title: null },
+      "@width": holes["@width"] === "container" ? 560 : holes["@width"],
+    });
+    if (datasets) complete.datasets = datasets;
+    const { view } = await vegaEmbed(document.createElement("div"), complete,
+      { renderer: "svg", actions: false, logLevel: 1, config: { ...style(PRINTED), background: PRINTED.paper } });
+    const url = await view.toImageURL(kind, kind === "png" ? 2 : 1);
+    view.finalize();
+    return url;
   };
 
   /** Buttons that save a drawing as a file. */
@@ -153,11 +186,11 @@
       button.textContent = kind.toUpperCase();
       button.setAttribute("aria-label", `Save ${element.id} as ${kind.toUpperCase()}`);
       button.addEventListener("click", async () => {
-        const view = winit.views[element.id];
-        if (!view) return;
+        const drawing = drawings.get(element)?.last;
+        if (!drawing) return;
         const link = document.createElement("a");
         link.download = `${element.id}.${kind}`;
-        link.href = await view.background(css("--paper")).toImageURL(kind, kind === "png" ? 2 : 1);
+        link.href = await asFile(element, drawing, kind);
         link.click();
       });
       box.append(button);

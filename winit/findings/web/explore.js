@@ -83,19 +83,40 @@
   // The networks that are compared --------------------------------------------------------------------------
 
   let chosen = [];
-  const choose = (numbers) => { chosen = [...new Set(numbers)].slice(0, MOST_COMPARED); compare(); };
-  const toggle = (number) =>
-    choose(chosen.includes(number) ? chosen.filter((each) => each !== number) : [...chosen.slice(1 - MOST_COMPARED), number]);
+  const slots = new Map(); // what is compared keeps its colour and its shape
+  const choose = (numbers, words = "") => {
+    chosen = [...new Set(numbers)].slice(0, MOST_COMPARED);
+    for (const number of slots.keys()) if (!chosen.includes(number)) slots.delete(number);
+    for (const number of chosen) {
+      if (slots.has(number)) continue;
+      const taken = new Set(slots.values());
+      let slot = 0;
+      while (taken.has(slot)) slot++;
+      slots.set(number, slot);
+    }
+    compare();
+    byId("said").textContent = `${words}${chosen.length} network${chosen.length === 1 ? " is" : "s are"} compared.`;
+  };
+  const toggle = (number) => {
+    if (chosen.includes(number)) return choose(chosen.filter((each) => each !== number));
+    const gone = chosen.length < MOST_COMPARED ? [] : [chosen[0]];
+    choose([...chosen.slice(gone.length), number],
+      gone.map((each) => `${MOST_COMPARED} at most: ${networks[each].initializer}, ${networks[each].place} was taken away. `).join(""));
+  };
   winit.choose = choose;
 
-  /** Those that stand side by side in one place, the best first and, where they are too many, one of each kind. */
+  /** Those that stand in one place: the best and those tied with it, then one with each other verdict, then the rest. */
   const inPlace = (place) => {
     const there = networks.filter((network) => keys.every((key) => network[key] === place[key]));
-    if (there.length <= MOST_COMPARED) return there.map((network) => network.number);
-    const kinds = new Map();
-    for (const network of there) kinds.set(network.verdict, [...(kinds.get(network.verdict) ?? []), network]);
-    const order = there.sort((a, b) => kinds.get(a.verdict).indexOf(a) - kinds.get(b.verdict).indexOf(b));
-    return order.slice(0, MOST_COMPARED).map((network) => network.number);
+    const before = [place.best, ...place.tied];
+    const seen = new Map();
+    const turn = new Map(there.map((network) => {
+      const nth = seen.get(network.verdict) ?? 0;
+      seen.set(network.verdict, nth + 1);
+      const place = before.indexOf(network.initializer);
+      return [network, place >= 0 ? place - before.length : nth];
+    }));
+    return there.sort((a, b) => turn.get(a) - turn.get(b)).slice(0, MOST_COMPARED).map((network) => network.number);
   };
 
   const groups = () => {
@@ -159,18 +180,18 @@
     return `${chart.title} by layer: ${ends.join("; ")}.`;
   };
 
-  let rowsShown = [];
+  let rowsShown = [], theoryShown = [];
   const compare = () => {
     const found = groups();
     const labels = found.map(({ label }) => label);
     const named = found.map(({ label, of }) => [label, of.map(({ number }) => winit.profile(number)).filter(Boolean)])
       .filter(([, profiles]) => profiles.length).map(([label, profiles]) => [label, winit.pooled(profiles)]);
     const rows = winit.datasets(named);
-    rowsShown = rows.measured;
+    [rowsShown, theoryShown] = [rows.measured, rows.theory];
     const holes = {
       "@labels": labels, "@legend": null,
-      "@colours": labels.map((_, k) => data.colours[k % data.colours.length]),
-      "@shapes": labels.map((_, k) => data.shapes[k % data.shapes.length]),
+      "@colours": found.map(({ of }) => data.colours[slots.get(of[0].number) % data.colours.length]),
+      "@shapes": found.map(({ of }) => data.shapes[slots.get(of[0].number) % data.shapes.length]),
     };
     for (const chart of charts) {
       if (!has(chart, rows[chart.data])) {
@@ -189,12 +210,16 @@
       const [network] = of;
       const alone = of.length === 1;
       const remove = make("button", { type: "button", className: "small", onclick: () =>
-        choose(chosen.filter((number) => !of.some((each) => each.number === number))) }, "Remove");
+        {
+          choose(chosen.filter((number) => !of.some((each) => each.number === number)));
+          (byId("chosen").tBodies[0].rows[k]?.querySelector("button") ?? byId("clear")).focus();
+        } }, "Remove");
       remove.setAttribute("aria-label", `Remove ${label}`);
       return row(swatch(holes["@colours"][k], holes["@shapes"][k]),
         make("td", { className: "label" }, `${network.initializer}, ${network.activation}, ${network.depth} × ${widths.join(", ")}` +
           (network.unusual ? `, ${network.unusual}` : "")),
-        make("td", { className: "number" }, verdict(network.verdict), alone ? ` ${network.agreeing} of ${network.seeds}` : ""),
+        make("td", { className: "number" }, ...(alone ? [verdict(network.verdict), ` ${network.agreeing} of ${network.seeds}`]
+          : of.map((each) => make("div", {}, verdict(each.verdict), ` ${each.width}`)))),
         make("td", { className: "number" }, alone ? interval(network.h_std_ratio_mean, network.h_std_ratio_low, network.h_std_ratio_high) : "–"),
         make("td", { className: "number" }, alone ? interval(network.g_std_ratio_mean, network.g_std_ratio_low, network.g_std_ratio_high) : "–"),
         make("td", { className: "number" }, alone ? digits(network.to_theory) : "–"), remove);
@@ -205,11 +230,15 @@
   };
 
   const writeNumbers = () => {
-    const columns = data.coding.measured;
+    const { measured, predicted } = data.coding;
     const table = byId("numbers").querySelector("table");
-    table.tHead.replaceChildren(make("tr", {}, ...["network", "layer", ...columns].map((name) => make("th", { scope: "col" }, name))));
-    table.tBodies[0].replaceChildren(...rowsShown.map((of) => row(make("td", { className: "label" }, of.network),
-      ...["layer", ...columns].map((name) => make("td", { className: "number" }, digits(of[name]))))));
+    const heads = ["network", "layer", ...measured, ...predicted.map((name) => `${name}, theory`)];
+    table.tHead.replaceChildren(make("tr", {}, ...heads.map((name) => make("th", { scope: "col" }, name))));
+    const theory = new Map(theoryShown.map((of) => [`${of.layer} ${of.network}`, of]));
+    const number = (text) => make("td", { className: "number" }, text);
+    table.tBodies[0].replaceChildren(...rowsShown.map((of) => row(make("td", { className: "label" }, of.network), number(of.layer),
+      ...measured.map((name) => number(interval(of[name], of[`${name}_low`], of[`${name}_high`]))),
+      ...predicted.map((name) => number(digits(theory.get(`${of.layer} ${of.network}`)?.[name]))))));
   };
   byId("numbers").addEventListener("toggle", () => { if (byId("numbers").open) writeNumbers(); });
   byId("clear").addEventListener("click", () => choose([]));
@@ -235,10 +264,16 @@
       byId("compare").scrollIntoView();
     });
   }
+  const placeOf = (network) => JSON.stringify(keys.map((key) => network[key]));
   const filter = () => {
     const { network, place } = wanted();
     const shown = networks.filter(network);
-    for (const each of places) each.element.hidden = !place(each.place);
+    const there = new Set(shown.map(placeOf));
+    // A page of very many networks does not have all of those that are answered for.
+    const complete = networks.length === data.all;
+    for (const each of places) {
+      each.element.hidden = !(complete ? there.has(placeOf(each.place)) : place(each.place));
+    }
     byId("matching").textContent = `${shown.length} of ${networks.length} networks`;
     list(shown);
     drawMap(shown);
