@@ -53,6 +53,7 @@ def said_by(commands, folder):
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
+        timeout=300,
     )
     assert run.returncode == 0, run.stdout
     return run.stdout
