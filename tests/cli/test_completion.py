@@ -76,6 +76,7 @@ def offered(shell, line):
         ("winit sweep --cluster s", ["slurm", "sge"]),
         ("winit query --format p", ["parquet"]),
         ("winit query --schema training", ["training", "training_runs"]),
+        ("winit query --schema a", ["answers"]),
         ("winit completion f", ["fish"]),
         ("winit query --de", ["--debug"]),
     ],

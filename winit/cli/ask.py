@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "csv", "json", "parquet", "md")
 _ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "md", ".txt": "table"}
-_VIEWS = (
-    *("layers", "cells", "theory", "summary", "answers", "ranking"),
-    *("training", "training_runs", "claims"),
-)
+
+
+def _view_names() -> Iterable[str]:
+    from winit.sweep.schema import VIEWS
+
+    return VIEWS
 
 
 @click.command(
@@ -30,7 +32,7 @@ _VIEWS = (
     "winit query --schema layers\n"
     'winit query "FROM cells" --output cells.csv',
 )
-@click.argument("sql", required=False, shell_complete=completing(lambda: _VIEWS))
+@click.argument("sql", required=False, shell_complete=completing(_view_names))
 @results_option
 @click.option(
     "--format",

@@ -142,8 +142,8 @@ class Database:
 
 def _step(view: str, results: Results) -> str:
     """The command that makes a view."""
-    if view in {"summary", "claims"}:
-        return f"`winit {'summarize' if view == 'summary' else view} --results {results.folder}`"
+    if view in {"summary", "answers", "ranking", "claims"}:
+        return f"`winit {'claims' if view == 'claims' else 'summarize'} --results {results.folder}`"
     step = {"theory": "theory", "training": "train", "training_runs": "train"}.get(view, "collect")
     return f"`winit {step} --config {results.folder / 'config.yaml'}`"
 
