@@ -59,14 +59,10 @@ def predict(
     initializer: Initializer, activation: Activation, depth: int, width: str, probe: Probe
 ) -> Prediction | None:
     """The prediction for a network; None where its weights are not i.i.d."""
-    hidden = hidden_widths(width, depth)
-    fans = (input_width(hidden[0], probe), *hidden)
-    # The trial has inputs, which theory has not: one that looks at data shows itself there.
-    if not initializer.is_iid_with(activation):
+    found = _iid(initializer, activation, depth, width, probe)
+    if found is None:
         return None
-    laws = _laws(initializer, activation, (*fans, probe.outputs), probe)
-    if laws is None:
-        return None
+    laws, fans = found
     if any(law.mean for pair in laws for law in pair):
         return _with_mean(activation, laws, fans, probe)
     return _without_mean(activation, laws, fans, probe)
@@ -76,17 +72,27 @@ def predicted_stds(
     initializer: Initializer, activation: Activation, depth: int, width: str, probe: Probe
 ) -> Floats | None:
     """``h_std`` of ``predict`` alone, shape (depth + 1,), without the time for the rest; None likewise."""
-    hidden = hidden_widths(width, depth)
-    fans = (input_width(hidden[0], probe), *hidden)
-    if not initializer.is_iid_with(activation):
+    found = _iid(initializer, activation, depth, width, probe)
+    if found is None:
         return None
-    laws = _laws(initializer, activation, (*fans, probe.outputs), probe)
-    if laws is None:
-        return None
+    laws, fans = found
     if any(law.mean for pair in laws for law in pair):
         return _with_mean(activation, laws, fans, probe).h_std
     kind = input_of(probe.input)
     return _h_stds(activation, _sizes(activation, *_sigmas(laws, fans), kind.second_moments), kind.mean)
+
+
+def _iid(
+    initializer: Initializer, activation: Activation, depth: int, width: str, probe: Probe
+) -> tuple[list[tuple[Law, Law]], tuple[int, ...]] | None:
+    """The laws of each layer and the readout, and the widths; None where the weights are not i.i.d."""
+    hidden = hidden_widths(width, depth)
+    fans = (input_width(hidden[0], probe), *hidden)
+    # The trial has inputs, which theory has not: one that looks at data shows itself there.
+    if not initializer.is_iid_with(activation):
+        return None
+    laws = _laws(initializer, activation, (*fans, probe.outputs), probe)
+    return None if laws is None else (laws, fans)
 
 
 def _laws(
