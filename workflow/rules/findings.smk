@@ -3,7 +3,10 @@
 
 def figure_labels(wildcards):
     """What the report of Snakemake (``snakemake --report``) lists figures by."""
-    return {"figure": wildcards.chart.replace("_", " "), "of": wildcards.get("network", "all networks")}
+    return {
+        "figure": wildcards.chart.replace("_", " "),
+        "of": wildcards.get("network", "all networks"),
+    }
 
 
 rule theory:
