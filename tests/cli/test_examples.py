@@ -40,7 +40,7 @@ def project(tmp_path_factory):
     """A user's folder with the results of a tiny grid."""
     folder = tiny_project(tmp_path_factory.mktemp("project"))
     (folder / "results").mkdir()
-    results = make_results(folder / "results", tiny())
+    results = make_results(folder / "results", tiny(activation="tanh", depth=2, width=8))
     write_theory(results)
     summarize(results)
     write_claims(results)

@@ -13,7 +13,6 @@ from winit.findings import charts, training_charts
 from winit.findings.claims import CLAIMS
 from winit.findings.claims.tested import write_claims
 from winit.findings.database import Database
-from winit.findings.figures import save_figures
 from winit.findings.layer_charts import LAYER_CHARTS
 from winit.findings.networks import NUMBERED
 from winit.findings.profiles import as_text, profiles
@@ -123,7 +122,7 @@ def test_headings_and_names_are_in_order(page):
 
 
 @pytest.mark.parametrize("training", ["none", "failed"])
-def test_figures_and_report_do_without_training(training, tmp_path):
+def test_the_report_does_without_training(training, tmp_path):
     own = tmp_path / "own.py"
     own.write_text("def fail(layer):\n    assert layer.depth == 2\n    return 0 * layer.standard('normal')\n")
     data = copy.deepcopy(TINY)
@@ -136,7 +135,6 @@ def test_figures_and_report_do_without_training(training, tmp_path):
     failed = database.sql("SELECT count(*) FROM training_runs WHERE status = 'failed'").fetchall()
     assert failed == [(0,)] if training == "none" else [(8,)]
     assert database.sql("SELECT count(*) FROM training").fetchall() == [(0,)]
-    save_figures(results)
     write_claims(results)
     write_report(results)
     page = results.report.read_text()
