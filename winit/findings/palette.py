@@ -28,8 +28,11 @@ TRAINING_VERDICTS = {
 
 CLAIM_VERDICTS = {"holds": "#009E73", "does not hold": "#D55E00", "undecided": "#767676"}
 
-SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#767676", INK)
-"""Of networks that are compared; with ``SHAPES`` no two of 24 look alike."""
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#767676", "#9A6324")
+"""Of networks that are compared; with ``SHAPES`` no two of 24 look alike.
+
+None is black, which is theory's: a brown stands for it that is not Okabe & Ito's.
+"""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 BAND = "#56B4E9"
