@@ -122,8 +122,9 @@ def _in_short(database: Database, found: Rows) -> str:
     healthy = sum(row["verdict"] == "healthy" for row in found)
     of = "" if len(found) == all_networks else f" (of the {len(found):,} shown here)"
     return (
-        f"{cells:,} cells of {all_networks:,} networks; {failed:,} cells failed. Each network was"
-        " pushed forward with a batch of examples and backward with a random cotangent, and every layer was measured:"
+        f"{cells:,} cells of {all_networks:,} networks; {failed:,} cells failed. Each network was pushed"
+        " forward with a batch of examples and backward with a random cotangent, and every layer was"
+        " measured:"
         f" {healthy:,} networks{of} are healthy."
     )
 
