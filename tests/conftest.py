@@ -1,15 +1,23 @@
-"""Threads are fixed before NumPy is loaded, as on a worker; Dask's settings are nobody's own."""
+"""Threads are fixed before NumPy is loaded, as on a worker; Dask's settings are nobody's own; no example of
+Hypothesis has a deadline.
+"""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 from winit.sweep.machine import one_thread_each
 
 one_thread_each()
 _DASK = tempfile.TemporaryDirectory(prefix="winit-dask-")  # dask_jobqueue writes a file there
 os.environ["DASK_CONFIG"] = _DASK.name
+
+# No fact depends on how fast this machine is, or on whether it slept between two examples.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from stacks import FLOATS, assert_each_as_alone, stacks
@@ -25,7 +25,6 @@ def distinct(values):
     ),
     st.integers(1, 5),
 )
-@settings(deadline=None)
 def test_repeated_columns_are_counted_once(columns, times):
     found = distinct(np.ascontiguousarray(np.tile(columns, times)))
     assert found == reference.distinct(columns.astype(np.float64))
@@ -82,7 +81,6 @@ def test_columns_are_not_counted_where_an_entry_is_not_finite(value):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_a_network_in_a_stack_has_as_many_columns_as_alone(dtype, data):
     stack = data.draw(stacks(dtype))
     assert_each_as_alone(lambda values: (distinct_columns(values, statistics.largest(values)),), stack)

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stacks import FLOATS, assert_each_as_alone, matrices, stacks
 
@@ -29,7 +29,6 @@ def moments(function, values):
 @pytest.mark.parametrize("function", MOMENTS)
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_moments_are_those_of_numpy(dtype, function, data):
     values = data.draw(matrices(dtype, min_value=-(2.0**60), max_value=2.0**60))
     mean, std, second = moments(function, values)
@@ -88,7 +87,6 @@ def test_networks_of_sizes_far_apart_have_their_own_moments(function):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_ends_and_the_largest_magnitude_are_those_of_numpy(dtype, data):
     values = data.draw(matrices(dtype))
     (ends,) = summary(values[np.newaxis], None, magnitudes=False).ends
@@ -150,7 +148,6 @@ def test_derivatives_that_are_not_finite_have_no_statistics(value):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_a_column_is_alive_where_an_entry_is_not_zero(dtype, data):
     values = data.draw(stacks(dtype))[0]
     values[values.shape[0] // 2 :, ::2] = 0
@@ -169,7 +166,6 @@ def test_a_row_that_vanishes_but_is_not_zero_is_found(dtype, row, below):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_what_vanishes_is_what_numpy_finds(dtype, data):
     stack = data.draw(stacks(dtype))
     least = dtype(data.draw(st.sampled_from([1e-30, 1e-10, 1.0])))
@@ -313,7 +309,6 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_a_network_in_a_stack_has_the_statistics_that_it_has_alone(dtype, name, data):
     stack = data.draw(stacks(dtype))
     with np.errstate(invalid="ignore", over="ignore"):

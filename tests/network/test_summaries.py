@@ -35,7 +35,6 @@ def assert_counts_as_numpy(values, low, high):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_a_histogram_counts_as_numpy_does(dtype, data):
     ends = data.draw(st.sampled_from(RANGES))
     assert_counts_as_numpy(data.draw(matrices(dtype, allow_nan=True)), *ends)
@@ -83,7 +82,6 @@ def test_every_edge_of_a_histogram_is_in_the_bin_above_it_and_the_last_in_the_la
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_magnitudes_are_counted_by_decade(dtype, data):
     values = data.draw(matrices(dtype))
     assert magnitudes(values) == reference.magnitudes(values)
@@ -106,7 +104,7 @@ def over_decades(rng, dtype, low, high, size=MANY):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_magnitudes_that_span_many_decades_are_counted(dtype, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     low, high = sorted(data.draw(st.tuples(st.floats(-35, 35), st.floats(-35, 35))))
@@ -127,7 +125,6 @@ def test_magnitudes_are_counted_whatever_the_first_entries_are(first, dtype):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_zeros_are_counted(dtype, data):
     values = data.draw(matrices(dtype))
     for size in (1, 2000):
@@ -145,7 +142,6 @@ def test_histograms_that_are_not_asked_for_stay_zero():
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_a_network_in_a_stack_has_the_summary_that_it_has_alone(dtype, data):
     stack = data.draw(stacks(dtype))
     bins = data.draw(st.sampled_from([None, *RANGES]))
@@ -156,7 +152,6 @@ def test_a_network_in_a_stack_has_the_summary_that_it_has_alone(dtype, data):
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_errors_are_g_times_its_scale_and_the_derivative_and_are_summarized(dtype, data):
     g = data.draw(stacks(dtype))
     derivative = np.random.default_rng(0).normal(size=g.shape).astype(dtype)
@@ -176,7 +171,6 @@ def test_errors_are_g_times_its_scale_and_the_derivative_and_are_summarized(dtyp
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
-@settings(deadline=None)
 def test_a_network_in_a_stack_has_the_errors_that_it_has_alone(dtype, data):
     stack = data.draw(stacks(dtype))
 
