@@ -18,8 +18,8 @@ from projects import workflow_in
 BIN = Path(sys.executable).parent
 CELLS = 80
 
-# Writes a line for every network that it makes, takes a tenth of a second for each, or as told, and may be
-# told to take all the memory there is.
+# Writes a line for every network that it makes, takes a tenth of a second for each, or as told, waits while
+# it is held, and may be told to take all the memory there is.
 COUNTING = """
 import os, time
 from pathlib import Path
@@ -33,12 +33,22 @@ def counted(layer):
         with open(log, "a") as file:
             file.write(f"{os.getpid()} {weights[0, 0]!r} {time.time()}\\n")
         time.sleep(float(os.environ.get("WINIT_TEST_SECONDS", "0.1")))
+        while held(log):
+            time.sleep(0.02)
         if Path(log + ".hungry").exists() and weights[0, 0] == float(Path(log + ".hungry").read_text()):
             hoard = []
             while True:
                 hoard.append(np.ones(8_000_000))
                 time.sleep(0.05)
     return np.array(weights)
+
+def held(log):
+    try:
+        most = int(Path(log + ".held").read_text())
+    except FileNotFoundError:
+        return False
+    with open(log) as file:
+        return sum(1 for _ in file) > most
 """
 
 CONFIG = {
@@ -135,6 +145,20 @@ class Project:
         begun = self.begun()
         assert len(begun) == CELLS
         return sum(begun.values()) - CELLS
+
+    def hold(self, begun):
+        """Let no cell finish while more than ``begun`` were begun: the sweep lasts until ``go_on``."""
+        aside = self._held.with_suffix(".new")
+        aside.write_text(str(begun))
+        aside.replace(self._held)
+
+    def go_on(self):
+        """Let all cells finish."""
+        self._held.unlink(missing_ok=True)
+
+    @property
+    def _held(self):
+        return self.log.with_name(f"{self.log.name}.held")
 
     def wait_for_cells(self, count, seconds=60):
         """Until so many cells were begun."""

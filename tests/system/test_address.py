@@ -202,6 +202,8 @@ def cable(joined):
 
 
 def sweeping(cluster, project):
+    """A sweep with something in the store, whose other half is held."""
+    project.hold(CELLS // 2)
     process = cluster.start_sweep(project)
     project.wait_for_parts()
     return process
@@ -215,6 +217,7 @@ def test_a_short_cut_of_the_network_costs_nothing(opened, project, cable, undist
     time.sleep(4)
     since = time.time()
     cable.restore()
+    project.go_on()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert f"{CELLS} computed" in said
@@ -232,6 +235,7 @@ def test_a_long_cut_of_the_network_costs_what_its_workers_held(project, cable, a
         wait_until(lambda: cluster.said("scheduler").count("Remove worker") >= 2)
         since = time.time()
         cable.restore()
+        project.go_on()
         said, _ = process.communicate(timeout=120)
         assert process.returncode == 0, said
         assert f"{CELLS} computed" in said
@@ -246,6 +250,7 @@ def test_after_its_scheduler_was_killed_the_same_command_goes_on(opened, project
     opened.kill(opened.scheduler)
     said, _ = process.communicate(timeout=120)
     assert_refused(said, process.returncode, "the same command goes on")
+    project.go_on()
     opened.start_scheduler()
     since = time.time()
     code, said = sweep(opened, project)

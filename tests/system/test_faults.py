@@ -20,10 +20,12 @@ WORKFLOW = ("snakemake", "--cores", "2")
 
 @pytest.fixture
 def sweeping(project):
-    """A sweep that has begun, and put something into the store."""
+    """A sweep that has begun, and put something into the store. Half of its cells are held."""
+    project.hold(CELLS // 2)
     process = project.start(*SWEEP)
     project.wait_for_parts()
-    return process
+    yield process
+    project.go_on()
 
 
 def ended(process):
@@ -39,30 +41,35 @@ def assert_gone(processes):
 
 def assert_goes_on(project, undisturbed):
     """The same command computes what is missing, and all is as if nothing had happened."""
+    project.go_on()
     code, said = project.run(*SWEEP)
     assert code == 0, said
     assert project.layers() == undisturbed
 
 
-def test_workers_killed_again_and_again(project, sweeping, undisturbed):
+def test_workers_killed_again_and_again(project, undisturbed):
     kills = []
-    while sweeping.poll() is None and len(kills) < 8:
-        if victims := workers_of(sweeping):
-            victims[len(kills) % len(victims)].send_signal(signal.SIGKILL)
-            kills.append(time.time())
-        time.sleep(0.7)
+    project.hold(5)
+    sweeping = project.start(*SWEEP)
+    for begun in range(5, 53, 6):
+        project.wait_for_cells(begun + 1)
+        victim, *_ = project.lines()[-1]
+        kills.append(time.time())
+        os.kill(victim, signal.SIGKILL)
+        project.hold(begun + 6)
+    project.go_on()
     code, said = ended(sweeping)
     assert code == 0, said
     assert f"{CELLS} computed" in said
     assert "0 failed" in said
     assert project.layers() == undisturbed
-    assert len(kills) >= 4
     record("a worker killed (SIGKILL)", len(kills), project.computed_twice(), project.recovery(kills[-1]))
 
 
 def test_the_sweep_killed_with_the_scheduler_in_it(project, undisturbed):
     kills = []
     for wanted in (5, 20, 40):
+        project.hold(wanted)
         process = project.start(*SWEEP)
         project.wait_for_cells(wanted)
         workers = workers_of(process)
@@ -92,6 +99,7 @@ def test_ctrl_c(project, sweeping, undisturbed):
 
 
 def test_ctrl_c_in_the_workflow(project, undisturbed):
+    project.hold(CELLS // 2)
     process = project.start(*WORKFLOW, "results/cells.parquet")
     project.wait_for_parts()
     everything = psutil.Process(process.pid).children(recursive=True)
@@ -101,6 +109,7 @@ def test_ctrl_c_in_the_workflow(project, undisturbed):
     assert code != 0
     assert "winit: stopped; what is finished is kept, the same command goes on" in said
     assert_gone(everything)
+    project.go_on()
     code, said = project.run(*WORKFLOW, "results/cells.parquet")
     assert code == 0, said
     assert project.layers() == undisturbed
@@ -146,9 +155,11 @@ def test_snakemake_killed_twenty_times(project, undisturbed):
 
 
 def test_two_sweeps_at_once(project, sweeping, undisturbed):
-    code, said = project.run(*SWEEP)
+    second = project.start(*SWEEP)
+    assert f"waiting for process {sweeping.pid} on " in second.stdout.readline()
+    project.go_on()
+    code, said = ended(second)
     assert code == 0, said
-    assert f"waiting for process {sweeping.pid} on " in said
     assert f"{CELLS} cells: {CELLS} were in the store, 0 computed" in said
     code, said = ended(sweeping)
     assert code == 0, said
@@ -157,12 +168,14 @@ def test_two_sweeps_at_once(project, sweeping, undisturbed):
 
 
 def test_two_workflows_at_once(project, undisturbed):
+    project.hold(CELLS // 2)
     first = project.start(*WORKFLOW, "results/cells.parquet")
     project.wait_for_cells(1)
     code, said = project.run(*WORKFLOW, "results/cells.parquet")
     assert code == 1
     assert f"winit: process {first.pid} on " in said
     assert "which fills results, is at work; wait for it, end it, or take another folder" in said
+    project.go_on()
     code, said = ended(first)
     assert code == 0, said
     assert project.layers() == undisturbed
@@ -170,9 +183,12 @@ def test_two_workflows_at_once(project, undisturbed):
 
 
 def test_torn_empty_and_foreign_files_in_the_store(project, sweeping, undisturbed):
-    project.wait_for_parts(4)
+    there = len(list(project.results.glob("parts/*.parquet")))
+    project.hold(CELLS * 3 // 4)  # what finishes from now on reaches the store in another part
+    project.wait_for_parts(there + 1)
     sweeping.kill()
     ended(sweeping)
+    project.go_on()
     parts = sorted(project.results.glob("parts/*.parquet"))
     torn, flipped, *_ = parts
     content = torn.read_bytes()

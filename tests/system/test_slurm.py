@@ -51,14 +51,16 @@ def project(tmp_path, slurm, planned):
 
 
 def sweeping(project, *, cells=10):
-    """A sweep in jobs, some cells of which were begun."""
+    """A sweep in jobs, some cells of which were begun; the others are held."""
+    project.hold(cells)
     process = project.start(*SWEEP)
-    project.wait_for_cells(cells)
+    project.wait_for_cells(cells + 1)
     return process
 
 
-def finished(process, timeout=120):
-    """What a sweep said that ended well."""
+def finished(project, process, timeout=120):
+    """What a sweep said that ended well, once nothing held it."""
+    project.go_on()
     said, _ = process.communicate(timeout=timeout)
     assert process.returncode == 0, said
     return said
@@ -75,7 +77,7 @@ def test_a_sweep_in_jobs_has_the_same_bits_and_leaves_nothing_behind(project, sl
     (folder,) = keys(project)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "key").stat().st_mode) == 0o600
-    said = finished(process)
+    said = finished(project, process)
     assert f"{CELLS} computed" in said
     assert "0 failed" in said
     assert slurm.jobs() == []
@@ -120,10 +122,11 @@ def test_a_job_that_is_cancelled_is_replaced(project, slurm, undisturbed):
     process = sweeping(project)
     lost = []
     for begun in (15, 40):
-        project.wait_for_cells(begun)
+        project.hold(begun)
+        project.wait_for_cells(begun + 1)
         lost.append(time.time())
         slurm.say("scancel", *map(str, slurm.jobs()))
-    finished(process)
+    finished(project, process)
     assert project.layers() == undisturbed
     record("a SLURM job cancelled (scancel)", len(lost), project.computed_twice(), project.recovery(lost[-1]))
 
@@ -134,7 +137,7 @@ def test_a_node_that_is_lost_takes_nothing_along(project, slurm, undisturbed):
     (node,) = slurm.nodes_of(*slurm.jobs())
     lost = time.time()
     slurm.say("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    finished(process)
+    finished(project, process)
     wait_until(lambda: slurm.nodes()[node] == "idle", 60)  # it reports, and is taken back
     assert project.layers() == undisturbed
     record("a SLURM node down", 1, project.computed_twice(), project.recovery(lost))
@@ -145,7 +148,7 @@ def test_a_sweep_outlives_the_walltime_of_its_jobs(project, slurm, undisturbed):
     project.environment["WINIT_TEST_SECONDS"] = "0.7"
     process = sweeping(project)
     (first,) = slurm.jobs()
-    finished(process)
+    finished(project, process)
     pids = [process for process, _, _ in project.lines()]
     assert len(set(pids)) >= 2
     changed = next(i for i, pid in enumerate(pids) if pid != pids[0])
@@ -167,7 +170,7 @@ def test_a_controller_that_restarts_disturbs_no_job(project, slurm, undisturbed)
     slurm.start_controller()
     wait_until(slurm.nodes, 30)
     assert slurm.jobs() == jobs
-    finished(process)
+    finished(project, process)
     assert project.computed_twice() == 0
     assert project.layers() == undisturbed
 
@@ -233,6 +236,7 @@ def poison(project, *, seed):
 
 def test_a_sweep_that_the_batch_system_ends_goes_on(project, slurm, undisturbed):
     project = project()
+    project.hold(CELLS // 2)
     job = project.folder / "job.sh"
     job.write_text("#!/bin/sh\nexec winit sweep --threads 2\n")
     submitted = ("--parsable", "--cpus-per-task=2", "--mem=1500M", "--output=job.out")
@@ -243,6 +247,7 @@ def test_a_sweep_that_the_batch_system_ends_goes_on(project, slurm, undisturbed)
     slurm.say("scancel", number.strip())
     wait_until(lambda: not slurm.jobs(), 30)
     assert "what is finished is kept" in (project.folder / "job.out").read_text()
+    project.go_on()
     code, said = project.run("winit", "sweep", "--threads", "2")
     assert code == 0, said
     assert f"{CELLS} cells: 0 were" not in said
@@ -260,7 +265,7 @@ def test_a_sweep_that_is_killed_leaves_jobs_and_a_key_that_go_away(project, slur
     assert forgotten.exists()
     process = project.start(*SWEEP)
     wait_until(lambda: keys(project) and forgotten not in keys(project))
-    finished(process)
+    finished(project, process)
     assert keys(project) == []
     assert project.layers() == undisturbed
     wait_until(lambda: not set(abandoned) & set(slurm.jobs()), 90)

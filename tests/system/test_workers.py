@@ -13,13 +13,15 @@ from winit.sweep.settings import ClusterSettings
 
 def test_a_stopped_worker_is_replaced_and_gone(project, undisturbed):
     project.configure(cluster={"hang_seconds": 5})
+    project.hold(CELLS // 2)
     with project.start("winit", "sweep", "--threads", "2") as process:
-        project.wait_for_parts()
-        # Of two workers, the one that began a cell last.
+        project.wait_for_cells(CELLS // 2 + 1)
+        # Of two workers, the one that began a cell last; it is held in it.
         stopped, *_ = project.lines()[-1]
         assert stopped in {worker.pid for worker in workers_of(process)}
         psutil.Process(stopped).send_signal(signal.SIGSTOP)
         since = time.time()
+        project.go_on()
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert f"{CELLS} computed" in said
