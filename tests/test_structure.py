@@ -1,6 +1,7 @@
-"""Imports go one way, and the lists of dependencies say the same."""
+"""Imports go one way, the lists of dependencies say the same, and findings have their form."""
 
 import ast
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -84,3 +85,17 @@ def test_both_lock_files_pin_the_same_versions():
     assert set(run) <= set(dev)
     # What runs need on some machines, tests may need on all.
     assert all(dev[pin] in {"", where} for pin, where in run.items())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "findings").glob("*")), ids=lambda path: path.name)
+def test_a_finding_runs_pinned_packages_alone_in_a_folder_that_it_removes(path):
+    text = path.read_text()
+    assert path.suffix == ".sh"
+    assert os.access(path, os.X_OK)
+    assert "winit" not in text
+    assert 'work=$(mktemp -d)\ntrap \'rm -rf "$work"\' EXIT\ncd "$work"\n' in text
+    installed = re.findall(r"pip install (.*)", text.partition("set -euo pipefail")[2])
+    packages = [word for line in installed for word in line.split() if not word.startswith("-")]
+    assert packages
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", package) for package in packages)
+    assert text.endswith("\ncat seen\ndiff expected seen\n")
