@@ -36,7 +36,7 @@ def test_imports_go_from_findings_to_sweep_to_network(room):
     for path in files:
         for name in imported(path):
             if name.startswith("winit."):
-                assert name.split(".")[1] in (*below, "errors"), f"{path}: {name}"
+                assert name.split(".")[1] in (*below, "errors", "visible"), f"{path}: {name}"
 
 
 def test_the_numerics_know_no_file_and_no_cluster():

@@ -105,6 +105,7 @@ def critical_sigma_w(activation: str, sigma_b: float = 0.0) -> float:
 def phase_diagram(activation: str) -> Any:
     """An Altair chart of the phases of an activation over (σ_w², σ_b²); ``.save("phase.svg")`` keeps it.
 
+    As a page, ``winit phase`` keeps it: Altair's own pages take markup in a label for markup.
     Raises ``winit.WinitError`` where there is no such activation.
     """
     from winit.findings.drawing import drawn

@@ -6,6 +6,8 @@ import pytest
 import vl_convert
 from browser import chromium, opened
 
+from winit.findings.html import chart_page
+
 CHART = {
     "data": {"name": "cells", "values": [{"kind": "a", "n": n} for n in range(4)] + [{"kind": "b", "n": 9}]},
     "params": [{"name": "kind", "value": "a"}],
@@ -102,3 +104,19 @@ def test_what_a_view_drew_follows_what_is_chosen(browser, tmp_path, monkeypatch)
         assert 0 < opening.seconds < 600
         opening.screenshot("chosen")
     assert (tmp_path / "page-phone-dark-chosen.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_of_one_chart_draws_it_and_runs_nothing_else(browser, tmp_path):
+    """Its label would end a script, and set the title if it ran; the page's policy would not let it."""
+    label = "</script><script>document.title = 'ran'</script><b id=x>"
+    chart = CHART | {"title": label, "description": label}
+    path = tmp_path / "page.html"
+    for smuggled in ("", "<script>document.title = 'ran'</script>"):
+        path.write_text(chart_page(label, chart).replace("<main>", f"<main>{smuggled}"), encoding="utf-8")
+        with opened(browser, path) as opening:
+            assert opening.marks("chart") == {"symbol": 4}
+            assert opening.page.title() == label
+            assert opening.page.locator("#x").count() == 0
+            assert opening.page.get_by_text(label).count() > 0
+            assert opening.asked == []
+            assert bool(opening.errors) is bool(smuggled)

@@ -92,13 +92,16 @@ def _by_ending(output: Path | None) -> str:
 
 
 def _write(database: "Database", sql: str, format_: str, output: Path | None) -> None:
+    from winit.cli.screen import Terminal
     from winit.findings.answers import WRITERS
     from winit.sweep.files import replacing
 
     answer = database.answer(sql)
+    # Files and pipes get what there is, a terminal what it may show.
+    standard: Any = Terminal() if sys.stdout.isatty() else sys.stdout.buffer
     with (
         replacing(output) if output else nullcontext() as path,
-        path.open("wb") if path else nullcontext(sys.stdout.buffer) as sink,
+        path.open("wb") if path else nullcontext(standard) as sink,
     ):
         WRITERS[format_](answer, sink)
 
@@ -121,14 +124,12 @@ def _show(database: "Database", sql: str, most: int, output: Path | None) -> Non
 def _print(
     screen: "Screen", header: list[str], right: list[bool], found: list[list[str]], count: int
 ) -> None:
-    from rich.text import Text
-
-    from winit.cli.screen import table_of
+    from winit.cli.screen import cell, table_of
 
     columns = _that_fit(header, found, screen.width)
     table = table_of(header[:columns], right[:columns])
     for row in found:
-        table.add_row(*map(Text, row[:columns]))
+        table.add_row(*map(cell, row[:columns]))
     screen.print(table)
     said = f"{count:,} row{'s' * (count != 1)}"
     if count > len(found):
@@ -156,6 +157,8 @@ def _that_fit(header: list[str], found: list[list[str]], width: int) -> int:
 
 
 def _list_columns(folder: Path, view: str | None) -> None:
+    from rich.text import Text
+
     from winit.cli.screen import Screen, reader_may_leave
     from winit.sweep.schema import VIEWS, explained
 
@@ -165,7 +168,7 @@ def _list_columns(folder: Path, view: str | None) -> None:
     with reader_may_leave():
         for name in [view] if view else VIEWS:
             what, schema = VIEWS[name]
-            screen.print(f"[bold]{name}[/]: {what}")
+            screen.print(Text.assemble((name, "bold"), f": {what}"))
             screen.print(_columns(explained(field) for field in schema))
             screen.print()
         if view is None:
@@ -173,18 +176,16 @@ def _list_columns(folder: Path, view: str | None) -> None:
 
 
 def _columns(lines: Iterable[tuple[str, ...]]) -> Any:
-    from rich.text import Text
-
-    from winit.cli.screen import table_of
+    from winit.cli.screen import cell, table_of
 
     table = table_of(["column", "type", "unit", "meaning"], [False] * 4)
     for line in lines:
-        table.add_row(*map(Text, line))
+        table.add_row(*map(cell, line))
     return table
 
 
 def _views(folder: Path) -> Any:
-    from winit.cli.screen import table_of
+    from winit.cli.screen import cell, table_of
     from winit.findings.database import Database
     from winit.sweep.schema import VIEWS
 
@@ -192,11 +193,16 @@ def _views(folder: Path) -> Any:
         database = Database(folder)
     except WinitError as error:
         return f"{error}"
+    database.check_columns()
     table = table_of(["view", "rows", "a row is"], [False, True, False])
     for name, (what, _) in VIEWS.items():
-        there = f"{database.count(f'FROM {name}'):,}" if name in database.views else "none yet"
-        mend = f"; {database.missing[name]} makes it" if name in database.missing else ""
-        table.add_row(name, there, f"{what.removeprefix('a row for ')}{mend}")
+        meant = what.removeprefix("a row for ")
+        if name in database.damaged:
+            table.add_row(name, "damaged", cell(f"{meant}; {database.damaged[name]}"))
+        elif name in database.missing:
+            table.add_row(name, "none yet", cell(f"{meant}; {database.missing[name]} makes it"))
+        else:
+            table.add_row(name, f"{database.count(f'FROM {name}'):,}", meant)
     return table
 
 

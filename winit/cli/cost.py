@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import cluster_option, config_option, opened, threads_option
+from winit.cli.options import cluster_option, config_option, opened, results_in, threads_option
 from winit.errors import WinitError
+from winit.visible import visible
 
 _FAILED_SHOWN = 20
 
@@ -56,7 +57,12 @@ def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -
 @click.command(cls=Command, example="winit status --config config/default.yaml")
 @config_option
 @threads_option
-def status(config_file: Path, threads: int) -> None:
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it to a file too, if none failed.",
+)
+def status(config_file: Path, threads: int, output: Path | None) -> None:
     """Count what is done, missing and failed.
 
     Of the planned cells and of the training runs. Exits with 1 where any failed, and names them; the next run
@@ -65,6 +71,7 @@ def status(config_file: Path, threads: int) -> None:
     from winit.cli.screen import Screen, reader_may_leave, table_of
     from winit.sweep.calibration import calibrated
     from winit.sweep.estimates import duration, estimate
+    from winit.sweep.files import replacing
     from winit.sweep.machine import available_cores
     from winit.sweep.status import status_of
 
@@ -86,11 +93,14 @@ def status(config_file: Path, threads: int) -> None:
         )
         if failed:
             of_sweep.forget_shards()
-            shown = "".join(f"\n  {name}: {error}" for name, error in state.failed[:_FAILED_SHOWN])
+            shown = "".join(f"\n  {name}: {visible(error)}" for name, error in state.failed[:_FAILED_SHOWN])
             more = f"\n  … and {failed - _FAILED_SHOWN} more" if failed > _FAILED_SHOWN else ""
             problems.append(f"{failed} {state.unit} failed; a new run tries them again:{shown}{more}")
     with reader_may_leave():
         Screen().print(table)
+    if output is not None and not problems:
+        with replacing(output) as path, path.open("w", encoding="utf-8") as file:
+            Screen(file).print(table)
     if problems:
         raise WinitError("\n".join(problems))
 
@@ -107,8 +117,7 @@ def cluster(config_file: Path, cluster: str | None, show: bool) -> None:
     from winit.sweep.machine import one_thread_each
 
     one_thread_each()
-    from rich.console import Console
-
+    from winit.cli.screen import Screen, say
     from winit.sweep.cluster import job_script_of, open_cluster, table_of_workers
     from winit.sweep.config import Where
 
@@ -116,13 +125,14 @@ def cluster(config_file: Path, cluster: str | None, show: bool) -> None:
     if cluster is not None:
         where = where.on(cluster)
     if show:
-        click.echo(job_script_of(where.cluster, Path(where.results)))
+        say(job_script_of(where.cluster, Path(where.results)))
         return
+    folder = results_in(Path(where.results)).folder
     # Of jobs one will do to see whether they work.
     workers = None if where.cluster.kind == "local" else 1
     click.echo("waiting for a worker; Ctrl-C ends it", err=True)
-    with open_cluster(where.cluster, workers, Path(where.results)) as client:
-        Console(highlight=False).print(table_of_workers(client))
+    with open_cluster(where.cluster, workers, folder) as client:
+        Screen().print(table_of_workers(client))
 
 
 COMMANDS = (plan, status, cluster)

@@ -4,7 +4,8 @@ import codecs
 import errno
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from winit.cli.signs import plain_signs
 from winit.errors import WinitError
 from winit.signals import Terminated, leave_when_told
+from winit.visible import visible
 
 _DEBUG = "winit.debug"
 
@@ -29,6 +31,18 @@ def _debug_option() -> click.Option:
         callback=_remember,
         help="Show the traceback of an error.",
     )
+
+
+@contextmanager
+def _visible_refusals() -> Iterator[None]:
+    """What click says of arguments that it refuses has them in it as they are."""
+    try:
+        yield
+    except click.UsageError as error:
+        said = error.format_message()
+        if said == visible(said, lines=True):
+            raise
+        raise click.UsageError(visible(said, lines=True), error.ctx) from None
 
 
 class Command(click.Command):
@@ -65,21 +79,26 @@ class _Group(click.Group):
                     [(str(command.name), command.get_short_help_str(room)) for command in commands]
                 )
 
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        with _visible_refusals():
+            return super().make_context(*arguments, **settings)
+
     def invoke(self, context: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            with _visible_refusals():
+                return super().invoke(context)
         except KeyboardInterrupt:
             click.echo("winit: stopped; what is finished is kept, the same command goes on", err=True)
             context.exit(130)
         except Terminated as error:
-            click.echo(f"winit: {error}", err=True)
+            click.echo(visible(f"winit: {error}", lines=True), err=True)
             context.exit(error.exit_code)
         except (WinitError, OSError) as error:
             if context.meta[_DEBUG]:
                 raise
             full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
             mend = "; make room; what is finished is kept, the same command goes on" if full else ""
-            click.echo(f"winit: {error}{mend}", err=True)
+            click.echo(visible(f"winit: {error}{mend}", lines=True), err=True)
             context.exit(error.exit_code if isinstance(error, WinitError) else 1)
 
 

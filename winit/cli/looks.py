@@ -52,8 +52,10 @@ def simulate(
     beside the measured one where the weights are i.i.d. The last line is the verdict, with the factors by
     which the std of h (from layer 1 to the last) and of g (from the last to layer 1) change.
     """
+    from rich.text import Text
+
     from winit import api
-    from winit.cli.screen import Screen, reader_may_leave
+    from winit.cli.screen import Screen, reader_may_leave, say
     from winit.findings.single import theory_of_std, verdict_of
 
     probe["input"] = input_
@@ -68,27 +70,28 @@ def simulate(
     with reader_may_leave():
         screen.print(_table(rows, predicted, ascii_only=screen.options.ascii_only))
         screen.print(
-            f"[bold]{found.verdict}[/]: activations {found.activation_verdict}"
-            f" (×{_shown(found.h_std_ratio)}), gradients {found.gradient_verdict}"
-            f" (×{_shown(found.g_std_ratio)})"
+            Text.assemble(
+                (found.verdict, "bold"),
+                f": activations {found.activation_verdict} (×{_shown(found.h_std_ratio)}),"
+                f" gradients {found.gradient_verdict} (×{_shown(found.g_std_ratio)})",
+            )
         )
     if plot is not None:
         from winit.findings.portrait import save_portrait
 
         save_portrait(plot, rows, plan)
-        click.echo(f"{plot}")
+        say(f"{plot}")
 
 
 def _check_ending(path: Path, option: str) -> None:
     """Before anything is computed."""
-    if path.suffix not in _ENDINGS:
+    from winit.findings.pictures import ENDINGS
+
+    if path.suffix not in ENDINGS:
         raise click.BadParameter(
-            f"{path} ends in none of {', '.join(_ENDINGS)}, which is how a figure is chosen",
+            f"{path} ends in none of {', '.join(ENDINGS)}, which is how a figure is chosen",
             param_hint=option,
         )
-
-
-_ENDINGS = (".svg", ".png", ".pdf", ".html")
 
 
 def _shown(value: float | None) -> str:
@@ -136,14 +139,15 @@ def phase(activation: str, output: Path | None) -> None:
     It shows the critical line and the depth scales.
     """
     from winit.api import phase_diagram
+    from winit.cli.screen import say
+    from winit.findings.names import file_name
+    from winit.findings.pictures import save_picture
 
-    output = output or Path(
-        f"phase-{''.join(c if c.isalnum() or c in '._=-' else '_' for c in activation)}.svg"
-    )
+    output = output or Path(f"phase-{file_name(activation)}.svg")
     _check_ending(output, "--output")
-    inline = {"inline": True} if output.suffix == ".html" else {}
-    phase_diagram(activation).save(str(output), **inline)
-    click.echo(f"{output}")
+    chart = phase_diagram(activation)
+    save_picture(output, f"Phases of {activation}", chart.to_dict())
+    say(f"{output}")
 
 
 COMMANDS = (simulate, phase)

@@ -89,4 +89,15 @@ def opened(config_file: Path, cluster: str | None = None) -> "tuple[Config, Resu
     config = Config.read(config_file, any_size=True)
     if cluster is not None:
         config = config.on(cluster)
-    return config, Results(Path(config.results))
+    results = Results(Path(config.results))
+    results.refuse_links()
+    return config, results
+
+
+def results_in(folder: Path) -> "Results":
+    """The results folder of a step that writes to it."""
+    from winit.sweep.layout import Results
+
+    results = Results(folder)
+    results.refuse_links()
+    return results

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import cluster_option, config_option, opened, results_option, threads_option
+from winit.cli.options import (
+    cluster_option,
+    config_option,
+    opened,
+    results_in,
+    results_option,
+    threads_option,
+)
+from winit.visible import visible
 
 if TYPE_CHECKING:
     from winit.sweep.engine import Outcome
@@ -58,12 +66,14 @@ def sweep(config_file: Path, shard: str, threads: int, cluster: str | None) -> N
 
 
 def _tell(outcome: "Outcome", unit: str) -> None:
-    click.echo(
+    from winit.cli.screen import say
+
+    say(
         f"{outcome.cells} {unit}: {outcome.present} were in the store, {outcome.computed} computed"
         f" in {outcome.seconds:.1f} s, {len(outcome.failed)} failed"
     )
     for record in outcome.failed[:10]:
-        click.echo(f"  failed: {record.cell_id}: {record.error}", err=True)
+        say(f"  failed: {record.cell_id}: {visible(str(record.error))}", error=True)
 
 
 @click.command(cls=Command, example="winit train --config config/default.yaml --threads 8")
@@ -107,11 +117,12 @@ def theory(config_file: Path) -> None:
 
     For each planned network with i.i.d. weights.
     """
+    from winit.cli.screen import say
     from winit.findings.predictions import write_theory
 
     _, results = opened(config_file)
     for problem in write_theory(results):
-        click.echo(f"no theory for {problem}", err=True)
+        say(f"no theory for {visible(problem)}", error=True)
 
 
 @click.command(cls=Command, example="winit summarize --results results")
@@ -122,9 +133,8 @@ def summarize(folder: Path) -> None:
     summary.parquet, and what is in tables/.
     """
     from winit.findings.summary import summarize as write_summary
-    from winit.sweep.layout import Results
 
-    write_summary(Results(folder))
+    write_summary(results_in(folder))
 
 
 @click.command(cls=Command, example="winit claims --results results")
@@ -134,11 +144,11 @@ def claims(folder: Path) -> None:
 
     Writes claims.parquet and tables/claims.md.
     """
+    from winit.cli.screen import say
     from winit.findings.claims.tested import in_numbers, write_claims
-    from winit.sweep.layout import Results
 
-    tested = write_claims(Results(folder))
-    click.echo(f"{tested.num_rows} claims: {in_numbers(tested)}")
+    tested = write_claims(results_in(folder))
+    say(f"{tested.num_rows} claims: {in_numbers(tested)}")
 
 
 @click.command(cls=Command, example="winit plot --results results")
@@ -146,9 +156,8 @@ def claims(folder: Path) -> None:
 def plot(folder: Path) -> None:
     """Draw the figures as SVG and PNG: figures/."""
     from winit.findings.figures import save_figures
-    from winit.sweep.layout import Results
 
-    save_figures(Results(folder))
+    save_figures(results_in(folder))
 
 
 @click.command(cls=Command, example="winit report --results results")
@@ -156,9 +165,8 @@ def plot(folder: Path) -> None:
 def report(folder: Path) -> None:
     """Write the report: report.html, one file."""
     from winit.findings.report import write_report
-    from winit.sweep.layout import Results
 
-    write_report(Results(folder))
+    write_report(results_in(folder))
 
 
 COMMANDS = (config, sweep, train, collect, theory, summarize, claims, plot, report)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from winit.findings.database import Answer
 from winit.sweep.files import parquet_options
+from winit.visible import visible, visible_in_json
 
 _FLAT = (
     pa.types.is_integer,
@@ -78,7 +79,7 @@ def write_markdown(answer: Answer, sink: BinaryIO) -> None:
 
 
 def _write_line(sink: BinaryIO, cells: Iterable[str]) -> None:
-    escaped = (cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
+    escaped = (visible(cell.replace("|", "\\|").replace("\n", "<br>")) for cell in cells)
     sink.write(f"| {' | '.join(escaped)} |\n".encode())
 
 
@@ -99,9 +100,10 @@ def _rows(answer: Answer) -> Iterator[tuple[Any, ...]]:
 def to_json(value: Any) -> str:
     """One line of JSON with every digit, as the standard has it: NaN and the infinities are words."""
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError:
-        return json.dumps(_in_words(value), ensure_ascii=False, allow_nan=False, default=_plain)
+        text = json.dumps(_in_words(value), ensure_ascii=False, allow_nan=False, default=_plain)
+    return visible_in_json(text)
 
 
 def _plain(value: Any) -> Any:

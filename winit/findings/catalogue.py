@@ -19,6 +19,7 @@ from winit.network.initializers import INITIALIZERS
 from winit.network.inputs import INPUTS
 from winit.network.labels import signature_of
 from winit.network.meanfield import CriticalityError, critical_sigma_w
+from winit.sweep.files import replacing_all
 
 _PICTURES = "images/activations"
 _REACH, _POINTS = 4.0, 161
@@ -143,13 +144,14 @@ def _curve(function: Activation) -> Any:
 
 def write(folder: Path) -> None:
     """Write the page and its pictures under ``folder``."""
-    pictures = folder / _PICTURES
-    pictures.mkdir(parents=True, exist_ok=True)
+    pictures, made = folder / _PICTURES, curves()
+    with replacing_all() as new:
+        for name, picture in made.items():
+            new(pictures / name).write_text(picture, encoding="utf-8")
+        new(folder / "catalogue.md").write_text(page(), encoding="utf-8")
     for old in pictures.glob("*.svg"):
-        old.unlink()
-    for name, picture in curves().items():
-        (pictures / name).write_text(picture, encoding="utf-8")
-    (folder / "catalogue.md").write_text(page(), encoding="utf-8")
+        if old.name not in made:
+            old.unlink()
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from winit.findings.database import Database, quoted
-from winit.findings.drawing import Figure, drawn, file_name, rows_of, settings_of
+from winit.findings.drawing import Figure, drawn, rows_of, settings_of
 from winit.findings.layer_charts import LAYER_CHARTS
+from winit.findings.names import file_name
 from winit.findings.networks import networks, usual_probe
 from winit.findings.phase import phase_diagram
 from winit.findings.profiles import datasets, profiles

@@ -2,8 +2,12 @@
 training_runs, claims.
 """
 
-from collections.abc import Callable, Iterator
+import re
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +17,26 @@ import duckdb
 import pyarrow as pa
 
 from winit.errors import WinitError
+from winit.findings.reading import PROTOCOL, ReadOnlyFiles
 from winit.findings.refusals import Shelf, refusal
+from winit.findings.statements import check_reads
 from winit.sweep.layout import Results
 
 if TYPE_CHECKING:
     from winit.network.sources import Sources
 
-_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _ROWS_OF_A_BATCH = 20_000
 """Of layers with histograms some 20 MB."""
+_MAGIC = b"PAR1"
+# What a query is refused for before it reads anything.
+_UNREAD = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.PermissionException,
+    duckdb.InterruptException,
+    duckdb.ConversionException,
+)
 _Result = TypeVar("_Result")
 
 
@@ -33,10 +48,24 @@ class Answer:
     batches: Iterator[pa.RecordBatch]
 
 
+class _Views(dict[str, list[Path]]):
+    """The files of each view. To ask for one that is damaged is an error, the mend in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.damaged: dict[str, str] = {}
+
+    def __contains__(self, name: object) -> bool:
+        if name in self.damaged:
+            raise WinitError(self.damaged[str(name)])
+        return super().__contains__(name)
+
+
 class Database:
     """A read-only view of a results folder.
 
-    ``sql`` gives a DuckDB relation: ``.pl()``, ``.df()``, ``.to_arrow_table()``, ``.fetchall()``.
+    ``sql`` gives a DuckDB relation: ``.pl()``, ``.df()``, ``.to_arrow_table()``, ``.fetchall()``. A file
+    that is damaged costs its own view alone.
     """
 
     def __init__(self, folder: str | Path = "results") -> None:
@@ -52,37 +81,128 @@ class Database:
             "training_runs": [results.training_runs],
             "claims": [results.claims],
         }
-        self.views = {
-            name: [str(path) for path in paths]
-            for name, paths in files.items()
-            if paths and all(path.exists() for path in paths)
+        there = {
+            name: paths for name, paths in files.items() if paths and all(path.exists() for path in paths)
         }
-        self.missing = {name: _step(name, results) for name in files if name not in self.views}
+        self.missing = {name: _step(name, results) for name in files if name not in there}
         """The views that are not there yet, each with the command that makes it."""
-        if not self.views:
+        if not there:
             raise WinitError(
                 f"{folder} holds no results yet; `snakemake --cores all` makes them"
                 " (another folder: --results FOLDER)"
             )
-        self._connection = duckdb.connect()
-        self._columns: dict[str, list[str]] = {}
-        for name, paths in self.views.items():
-            try:
-                rows = self._connection.read_parquet(paths)
-                rows.create_view(name)
-                self._columns[name] = rows.columns
-            except duckdb.Error as error:
-                lines = str(error).splitlines()
-                raise WinitError(
-                    f"{name} cannot be read ({lines[0]}); {_step(name, results)} makes it anew"
-                ) from None
-        # From here on a query can read these files and nothing else.
-        self._connection.execute(
-            "SET allowed_paths = $paths",
-            {"paths": [path for paths in self.views.values() for path in paths]},
+        self._names = {
+            path: f"{PROTOCOL}://{name}/{number}.parquet"
+            for name, paths in there.items()
+            for number, path in enumerate(paths)
+        }
+        """What DuckDB knows the files by; it sees no other."""
+        scratch = tempfile.TemporaryDirectory(prefix="winit-query-")
+        weakref.finalize(self, scratch.cleanup)
+        self._connection = duckdb.connect(config={"temp_directory": scratch.name})
+        self._connection.register_filesystem(
+            ReadOnlyFiles({name: path for path, name in self._names.items()})
         )
+        self.views = _Views()
+        """The files of each view that can be read."""
+        self._columns: dict[str, list[str]] = {}
+        for name, paths in there.items():
+            try:
+                self._open(name, paths)
+            except _DamagedError as error:
+                self.views.damaged[name] = self._line(name, error)
+        # From here on DuckDB can read these files and nothing else, and write none: see ReadOnlyFiles.
+        self._connection.execute("SET allowed_paths = $paths", {"paths": list(self._names.values())})
+        self._connection.execute("SET python_enable_replacements = false")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
+
+    def _open(self, view: str, paths: list[Path]) -> None:
+        """Make a view. Raises _DamagedError where a file is seen to be damaged."""
+        for path in paths:
+            _check_ends(path)
+        rows = self._rows(paths)
+        rows.create_view(view)
+        self._columns[view] = rows.columns
+        self.views[view] = paths
+
+    def _rows(self, paths: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+        try:
+            return self._connection.read_parquet(
+                [self._names[path] for path in paths], hive_partitioning=False
+            )
+        except duckdb.Error as error:
+            raise _DamagedError(paths[0], self._said(error)) from None
+
+    def check_columns(self) -> None:
+        """Count as damaged the views whose files lack a column, or have one of another type.
+
+        Not done when it opens: what the columns are is in modules that take a second to load.
+        """
+        for view, paths in list(self.views.items()):
+            try:
+                self._check_columns(view, paths[0], self._rows(paths[:1]))
+            except _DamagedError as error:
+                self.views.damaged[view] = self._line(view, error)
+                del self.views[view]
+                self._connection.execute(f"DROP VIEW {view}")
+
+    def _check_columns(self, view: str, path: Path, rows: duckdb.DuckDBPyRelation) -> None:
+        from winit.sweep.schema import VIEWS
+
+        expected = _plain(VIEWS[view][1])
+        columns = dict(zip(rows.columns, map(str, rows.types), strict=True))
+        if lacking := [name for name in expected.names if name not in columns]:
+            raise _DamagedError(path, f"without {', '.join(lacking)}, as of another version of winit")
+        meant = self._connection.from_arrow(expected.empty_table())
+        for name, type_ in zip(meant.columns, map(str, meant.types), strict=True):
+            if columns[name] != type_:
+                raise _DamagedError(path, f"{name} is {columns[name]}, not {type_}")
+
+    def _said(self, error: Exception) -> str:
+        """The first line of an error, of the files as people know them."""
+        text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        for path, name in self._names.items():
+            text = text.replace(name, str(path))
+        return text
+
+    @property
+    def damaged(self) -> dict[str, str]:
+        """The views that cannot be read, each with a line that says why and what makes it anew."""
+        return self.views.damaged
+
+    @contextmanager
+    def naming_damage(self) -> Iterator[None]:
+        """In the body, an error of DuckDB's while it reads becomes a WinitError that names the damaged file.
+
+        For what reads relations; ``answer`` and ``count`` do so themselves. Other errors stay as they are.
+        """
+        self.check_columns()
+        try:
+            yield
+        except duckdb.Error as error:
+            if (found := self._damage(error, self.views)) is None:
+                raise
+            raise WinitError(found) from None
+
+    def _damage(self, error: Exception, views: Sequence[str] | _Views) -> str | None:
+        """A line about the file of these views that cannot be read to its end, where there is one."""
+        if isinstance(error, _UNREAD):
+            return None
+        for view in views:
+            for path in self.views[view]:
+                try:
+                    rows = self._rows([path])
+                    self._check_columns(view, path, rows)
+                    rows.aggregate("bit_xor(hash(COLUMNS(*)))").fetchall()  # of a count statistics would do
+                except _DamagedError as damaged:
+                    return self._line(view, damaged)
+                except duckdb.Error as damaged:
+                    return self._line(view, _DamagedError(path, self._said(damaged)))
+        return None
+
+    def _line(self, view: str, error: "_DamagedError") -> str:
+        return f"{view} cannot be read ({error}); {_step(view, self._results)} makes it anew"
 
     @cached_property
     def sources(self) -> "Sources":
@@ -92,14 +212,15 @@ class Database:
         return sources_in(self._results.read_plan()) if self._results.plan.exists() else ()
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation:
-        """The answer to one SELECT. Raises WinitError on anything else, and where DuckDB refuses it."""
+        """The answer to one query that reads.
+
+        Raises WinitError on anything else, and where DuckDB refuses it.
+        """
         try:
-            kinds = [statement.type for statement in self._connection.extract_statements(query)]
-            if len(kinds) != 1 or kinds[0] not in _READING:
-                raise WinitError("only one query that reads (SELECT, FROM, DESCRIBE, EXPLAIN) is allowed")
+            check_reads(self._connection.cursor(), query)
             return self._connection.sql(query)
         except duckdb.Error as error:
-            raise self._refusal(error) from None
+            raise self._refusal(error, query) from None
 
     def answer(self, query: str, most: int | None = None) -> Answer:
         """The same in batches of rows, or the first ``most`` rows of it.
@@ -110,10 +231,10 @@ class Database:
         relation = self.sql(query)
         if most is not None:
             relation = relation.limit(most)
-        reader = self._awaited(lambda: relation.to_arrow_reader(_ROWS_OF_A_BATCH))
+        reader = self._awaited(lambda: relation.to_arrow_reader(_ROWS_OF_A_BATCH), query)
 
         def batches() -> Iterator[pa.RecordBatch]:
-            while (batch := self._awaited(lambda: next(reader, None))) is not None:
+            while (batch := self._awaited(lambda: next(reader, None), query)) is not None:
                 yield batch
 
         return Answer(reader.schema, batches())
@@ -121,23 +242,63 @@ class Database:
     def count(self, query: str) -> int:
         """How many rows it gives. Raises WinitError as ``answer`` does."""
         relation = self.sql(query)
-        ((rows,),) = self._awaited(lambda: relation.aggregate("count(*)").fetchall())
+        ((rows,),) = self._awaited(lambda: relation.aggregate("count(*)").fetchall(), query)
         return int(rows)
 
-    def _awaited(self, work: Callable[[], _Result]) -> _Result:
+    def _awaited(self, work: Callable[[], _Result], query: str) -> _Result:
         """What ``work`` gives. DuckDB hears no signal while it computes, so it does that in a thread."""
         with ThreadPoolExecutor(1) as pool:
             computing = pool.submit(work)
             try:
                 return computing.result()
             except (duckdb.Error, pa.ArrowException, OSError) as error:
-                raise self._refusal(error) from None
+                raise self._refusal(error, query) from None
             except BaseException:  # Ctrl-C
                 self._connection.interrupt()
                 raise
 
-    def _refusal(self, error: Exception) -> WinitError:
-        return WinitError(refusal(str(error), Shelf(self._columns, self.missing)))
+    def _refusal(self, error: Exception, query: str) -> WinitError:
+        self.check_columns()
+        for view, line in self.damaged.items():
+            if _names(query, view):
+                return WinitError(line)
+        asked = [view for view in self.views if _names(query, view)]
+        if (damage := self._damage(error, asked)) is not None:
+            return WinitError(damage)
+        return WinitError(refusal(str(error), Shelf(self._columns, self.missing, self.damaged)))
+
+
+class _DamagedError(Exception):
+    """A file that cannot be read, or is not what its name says."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+
+
+def _names(query: str, view: str) -> bool:
+    return re.search(rf"\b{view}\b", query, re.IGNORECASE) is not None
+
+
+def _check_ends(path: Path) -> None:
+    """Raise _DamagedError where a file does not begin and end as Parquet does."""
+    try:
+        with path.open("rb") as file:
+            begins, size = file.read(len(_MAGIC)), file.seek(0, 2)
+            file.seek(max(size - len(_MAGIC), 0))
+            ends = file.read()
+    except OSError as error:
+        raise _DamagedError(path, str(error.strerror)) from None
+    if not size:
+        raise _DamagedError(path, "empty")
+    if begins != _MAGIC or ends != _MAGIC:
+        raise _DamagedError(path, "cut off" if begins == _MAGIC else "no Parquet file")
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """The same, words as plain strings, as DuckDB reads them."""
+    return pa.schema(
+        [(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in schema]
+    )
 
 
 def _step(view: str, results: Results) -> str:

@@ -16,6 +16,7 @@ import vl_convert
 
 from winit.findings.database import Database
 from winit.findings.palette import PRINTED
+from winit.sweep.files import folder_at, remove_forgotten, replacing_all
 from winit.sweep.layout import Results
 
 AnyChart = Any
@@ -177,13 +178,14 @@ def drawn(draw: Callable[..., AnyChart | None], *arguments: Any) -> AnyChart | N
 
 
 def save(figures: Iterable[Figure], results: Results) -> None:
-    """Write every figure as SVG and PNG."""
-    results.figures.mkdir(exist_ok=True)
-    for figure in figures:
-        svg = figure.svg()
-        (results.figures / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
-        png = vl_convert.svg_to_png(svg, scale=_SCALE, ppi=_PPI)
-        (results.figures / f"{figure.name}.png").write_bytes(png)
+    """Write every figure as SVG and PNG; where one cannot be, those that were there stay."""
+    remove_forgotten(folder_at(results.figures))
+    with replacing_all() as new:
+        for figure in figures:
+            svg = figure.svg()
+            png = vl_convert.svg_to_png(svg, scale=_SCALE, ppi=_PPI)
+            new(results.figures / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
+            new(results.figures / f"{figure.name}.png").write_bytes(png)
 
 
 def rows_of(database: Database, query: str) -> Rows:
@@ -195,11 +197,6 @@ def rows_of(database: Database, query: str) -> Rows:
 def settings_of(settings: Iterable[tuple[str, Any]]) -> list[str]:
     """Settings in words."""
     return [f"{name}={value}" for name, value in settings]
-
-
-def file_name(*parts: str) -> str:
-    """A name that every file system takes."""
-    return "".join(c if c.isalnum() or c in "._=-" else "_" for c in "-".join(parts))
 
 
 def tooltips(*fields: str) -> list[alt.Tooltip]:

@@ -28,12 +28,13 @@ CAPTIONS = {
 def save_figures(results: Results) -> None:
     """Write every figure as SVG and PNG. Claims are drawn as they were last put to the results."""
     database = Database(results.folder)
-    for made in (
-        charts.figures(database),
-        training_charts.figures(database),
-        evidence.figures(database).values(),
-    ):
-        save(made, results)
+    with database.naming_damage():
+        made = [
+            *charts.figures(database),
+            *training_charts.figures(database),
+            *evidence.figures(database).values(),
+        ]
+    save(made, results)
 
 
 def page() -> str:

@@ -13,6 +13,7 @@ from winit.network.activations import ACTIVATIONS, UNBOUNDED_RANGE
 from winit.network.definitions import DEFINITIONS
 from winit.network.diagnostics import Column
 from winit.sweep import reference
+from winit.sweep.files import replacing
 from winit.sweep.schema import ARROW_TYPES, CELLS, RATIOS
 from winit.sweep.verdicts import Thresholds
 
@@ -100,7 +101,9 @@ def write(folder: Path) -> None:
     """Make the blocks of the pages in ``folder`` anew."""
     for name in PAGES:
         page = folder / name
-        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+        made = filled(page.read_text(encoding="utf-8"))
+        with replacing(page) as file:
+            file.write_text(made, encoding="utf-8")
 
 
 if __name__ == "__main__":

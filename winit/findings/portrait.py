@@ -9,12 +9,12 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 import pyarrow.parquet as pq
-import vl_convert
 
 from winit.findings.database import Database
 from winit.findings.drawing import COLUMNS, STYLE, WIDTH, Rows, filled
 from winit.findings.layer_charts import LAYER_CHARTS
 from winit.findings.palette import PRINTED
+from winit.findings.pictures import save_picture
 from winit.findings.predictions import theory_of
 from winit.findings.profiles import datasets, profiles
 from winit.sweep.layout import Results
@@ -27,22 +27,12 @@ _ROWS = (
     (("magnitudes", "gradient_magnitudes", "distinct"), 170),
     (("saturated", "dead", "cosine"), 170),
 )
-_PPI = 200
 
 
 def save_portrait(path: Path, layers: pa.Table, plan: pa.Table) -> None:
     """Draw the layer rows of the one cell of a plan, beside theory, as an .svg, .png, .pdf or .html file."""
     definition = _definition(*_named(layers, plan))
-    match path.suffix:
-        case ".svg":
-            path.write_text(vl_convert.vegalite_to_svg(definition, config=STYLE), encoding="utf-8")
-        case ".png":
-            path.write_bytes(vl_convert.vegalite_to_png(definition, config=STYLE, ppi=_PPI))
-        case ".pdf":
-            path.write_bytes(vl_convert.vegalite_to_pdf(definition, config=STYLE))
-        case ".html":
-            page = vl_convert.vegalite_to_html(definition, config=STYLE, bundle=True)
-            path.write_text(page, encoding="utf-8")
+    save_picture(path, str(definition["title"]["text"]), definition, STYLE)
 
 
 def _named(layers: pa.Table, plan: pa.Table) -> tuple[str, str, dict[str, Rows]]:

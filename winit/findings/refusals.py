@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _NO_COLUMN = re.compile(
     r'Referenced column "(?P<a>[^"]+)" (?:was )?not found|does not have a column named "(?P<b>[^"]+)"'
@@ -20,6 +20,8 @@ class Shelf:
 
     columns: Mapping[str, Sequence[str]]
     missing: Mapping[str, str]
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    """the views that cannot be read, each with a line that says so"""
 
 
 def refusal(message: str, shelf: Shelf) -> str:
@@ -37,6 +39,8 @@ def refusal(message: str, shelf: Shelf) -> str:
 
 
 def _no_view(name: str, shelf: Shelf) -> str:
+    if name in shelf.damaged:
+        return shelf.damaged[name]
     if name in shelf.missing:
         return f"there is no {name} yet; {shelf.missing[name]} makes it"
     near = difflib.get_close_matches(name, [*shelf.columns, *shelf.missing], n=1)

@@ -6,13 +6,9 @@
 import json
 import math
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
-import jinja2
-import vl_convert
-
-from winit.findings import charts, palette, profiles, training_charts, verdict_map
+from winit.findings import charts, html, palette, profiles, training_charts, verdict_map
 from winit.findings.claims import evidence
 from winit.findings.claims.tested import by_topic, claims_of, in_numbers, measured
 from winit.findings.database import Database
@@ -48,6 +44,13 @@ class Failure:
 def write_report(results: Results) -> None:
     """Write report.html from the dataset and the summary."""
     database = Database(results.folder)
+    with database.naming_damage():
+        made = _page(database, (results.folder / "config.yaml").read_text(encoding="utf-8"))
+    with replacing(results.report) as file:
+        file.write_text(made, encoding="utf-8")
+
+
+def _page(database: Database, config: str) -> str:
     # As they were last put to the results: what the evidence shows.
     tested = (
         database.sql("FROM claims").to_arrow_table() if "claims" in database.views else claims_of(database)
@@ -57,48 +60,32 @@ def write_report(results: Results) -> None:
     training, phases = training_charts.figures(database), charts.phases(database)
     of_claims = evidence.figures(database)
     figures = [*training, *phases, *of_claims.values()]
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            style=_part("report.css"),
-            scripts=[_part(name) for name in _SCRIPTS],
-            library=vl_convert.javascript_bundle(),  # type: ignore[call-arg] # its stub lacks the default
-            sections=_sections(training, phases),
-            in_short=_in_short(database, found),
-            shown=_shown(len(found), count),
-            verdicts={name: "var(--ink)" if c == palette.INK else c for name, c in palette.VERDICTS.items()},
-            signs=verdict_map.SIGNS | {None: "–"},
-            map=verdict_map,
-            answers=answers,
-            training=training,
-            phases=phases,
-            evidence=of_claims,
-            figures=[{"name": each.name, "text": _as_script(each.definition)} for each in figures],
-            data=_as_script(_data(found, count, answers, figures)),
-            profiles=_profiles(database, len(found)),
-            claims=by_topic(tested),
-            in_numbers=in_numbers(tested),
-            measured=measured,
-            notes=notes_table(database),
-            notes_source=SOURCE,
-            made=_how_it_was_made(database),
-            failures=_failures(database),
-            most_failures=_MOST_FAILURES,
-            config=(results.folder / "config.yaml").read_text(encoding="utf-8"),
-        )
-    )
-    with replacing(results.report) as file:
-        file.write_text(page, encoding="utf-8")
-
-
-def _part(name: str) -> str:
-    return (resources.files("winit.findings") / "web" / name).read_text(encoding="utf-8")
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.FunctionLoader(_part)
+    return html.page(
+        "report.html.j2",
+        _SCRIPTS,
+        style=html.raw(html.part("report.css")),
+        sections=_sections(training, phases),
+        in_short=_in_short(database, found),
+        shown=_shown(len(found), count),
+        verdicts={name: "var(--ink)" if c == palette.INK else c for name, c in palette.VERDICTS.items()},
+        signs=verdict_map.SIGNS | {None: "–"},
+        map=verdict_map,
+        answers=answers,
+        training=training,
+        phases=phases,
+        evidence=of_claims,
+        figures=[{"name": each.name, "text": html.as_script(each.definition)} for each in figures],
+        data=html.as_script(_data(found, count, answers, figures)),
+        profiles=html.raw(_profiles(database, len(found))),
+        claims=by_topic(tested),
+        in_numbers=in_numbers(tested),
+        measured=measured,
+        notes=notes_table(database),
+        notes_source=SOURCE,
+        made=_how_it_was_made(database),
+        failures=_failures(database),
+        most_failures=_MOST_FAILURES,
+        config=config,
     )
 
 
@@ -241,11 +228,6 @@ def _profiles(database: Database, count: int) -> str:
     for number, profile in profiles.profiles(database, NUMBERED):
         lines[number] = profiles.as_text(profile)
     return "\n".join(lines)
-
-
-def _as_script(value: Any) -> str:
-    """JSON that can stand inside a script element."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _how_it_was_made(database: Database) -> list[tuple[str, str]]:

@@ -1,10 +1,10 @@
 """The summary: what the seeds of a network agree on, with the uncertainty that they leave; and all tables."""
 
-import shutil
 from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from winit.errors import WinitError
 from winit.findings import intervals, tables
@@ -15,7 +15,7 @@ from winit.findings.predictions import COMPARISON
 from winit.findings.ranking import answers_of, ranking_of
 from winit.findings.ranking_pages import answers_page, ranking_page
 from winit.findings.tables import Table
-from winit.sweep.files import replacing
+from winit.sweep.files import folder_at, remove_forgotten, replacing_all
 from winit.sweep.layout import Results
 from winit.sweep.schema import COMPARED, NETWORK_KEYS, RATIOS, SUMMARY
 
@@ -30,11 +30,13 @@ def summarize(results: Results) -> None:
     if not results.theory.exists():
         raise WinitError(f"there is no {results.theory}; run `winit theory` first")
     database = Database(results.folder)
-    results.tables.mkdir(exist_ok=True)
-    for name, made in TABLES.items():
-        tables.write(results.tables, name, made(database))
-    with replacing(results.summary) as file:
-        shutil.copyfile(results.tables / "summary.parquet", file)
+    with database.naming_damage():
+        found = {name: made(database) for name, made in TABLES.items()}
+    remove_forgotten(folder_at(results.tables))
+    with replacing_all() as new:
+        for name, table in found.items():
+            tables.write(new, results.tables, name, table)
+        pq.write_table(found["summary"].rows, new(results.summary), compression="zstd")
 
 
 def summary_of(database: Database) -> pa.Table:

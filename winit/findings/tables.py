@@ -7,7 +7,7 @@ write a function that gives both and name it in ``summary.TABLES``.
 import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from tabulate import tabulate
 
 from winit.findings import latex
 from winit.findings.page import Page, Strong, shown
-from winit.sweep.files import replacing
 from winit.sweep.schema import NETWORK_KEYS, PROBE_KEYS
 
 FORMATS = ("parquet", "csv", "md", "tex")
@@ -37,13 +36,15 @@ def telling(rows: pa.Table) -> list[str]:
     return [key for key in NETWORK_KEYS if key in rows.column_names and key not in same]
 
 
-def write(folder: Path, name: str, table: Table) -> None:
-    """Write ``name`` with the ending of each of ``FORMATS`` into ``folder``."""
-    with replacing(folder / f"{name}.parquet") as file:
-        pq.write_table(table.rows, file, compression="zstd")
-    write_csv(folder / f"{name}.csv", table.rows)
-    (folder / f"{name}.md").write_text(page_markdown(table.page), encoding="utf-8")
-    (folder / f"{name}.tex").write_text(latex.page(table.page, name), encoding="utf-8")
+def write(new: Callable[[Path], Path], folder: Path, name: str, table: Table) -> None:
+    """Write ``name`` with the ending of each of ``FORMATS`` into ``folder``.
+
+    ``new`` is of ``files.replacing_all``: the tables of a step take their places together.
+    """
+    pq.write_table(table.rows, new(folder / f"{name}.parquet"), compression="zstd")
+    write_csv(new(folder / f"{name}.csv"), table.rows)
+    new(folder / f"{name}.md").write_text(page_markdown(table.page), encoding="utf-8")
+    new(folder / f"{name}.tex").write_text(latex.page(table.page, name), encoding="utf-8")
 
 
 def write_csv(path: Path, table: pa.Table) -> None:

@@ -20,13 +20,13 @@ from winit.findings.drawing import (
     Rows,
     chart_of,
     drawn,
-    file_name,
     log_axis,
     powers_of_ten,
     rows_of,
     settings_of,
     tooltips,
 )
+from winit.findings.names import file_name
 from winit.findings.palette import PAPER, SERIES, SHAPES
 from winit.findings.palette import TRAINING_VERDICTS as VERDICTS
 from winit.findings.trainability import trainability_map

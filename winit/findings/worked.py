@@ -10,6 +10,7 @@ from pathlib import Path
 
 from winit.findings.answers import write_markdown
 from winit.findings.database import Database
+from winit.sweep.files import replacing
 
 _QUERY = re.compile(r"^```sql\n(?P<sql>.*?)^```\n\n(?:(?:\|[^\n]*\n)+\n)?", re.MULTILINE | re.DOTALL)
 
@@ -32,4 +33,6 @@ def answered(page: str, database: Database) -> str:
 
 if __name__ == "__main__":
     path, folder = map(Path, sys.argv[1:])
-    path.write_text(answered(path.read_text(encoding="utf-8"), Database(folder)), encoding="utf-8")
+    made = answered(path.read_text(encoding="utf-8"), Database(folder))
+    with replacing(path) as file:
+        file.write_text(made, encoding="utf-8")

@@ -27,7 +27,8 @@ def certificate_files(folder: Path) -> Iterator[Security]:
         with _undisturbed(folder):
             own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder.resolve()))
             stack.callback(_remove, own)
-            others = [other for other in folder.resolve().glob(f"{_PREFIX}*") if other != own]
+            found = folder.resolve().glob(f"{_PREFIX}*")
+            others = [other for other in found if other != own and not other.is_symlink()]
             if stack.enter_context(exclusive(_lock(own), "sweeps")):
                 for other in others:
                     if not _is_held(other):

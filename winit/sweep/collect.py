@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from winit.errors import WinitError
-from winit.sweep.files import parquet_options
+from winit.sweep.files import naming, parquet_options, pattern
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.locks import exclusive
@@ -54,7 +54,7 @@ def collect(results: Results, thresholds: Thresholds) -> None:
     Every planned cell is there exactly once, failed ones in ``cells`` alone. Raises IncompleteError where
     one is missing; then what was there stays, and the shards count as unfinished.
     """
-    with _Collection(results, SORT_KEYS) as collection:
+    with naming(results.folder), _Collection(results, SORT_KEYS) as collection:
         layers = collection.scratch / "layers"
         layers.mkdir()
         write_layers(collection.rows(LAYERS, ("layer",)), layers)
@@ -62,13 +62,13 @@ def collect(results: Results, thresholds: Thresholds) -> None:
         cells = collection.scratch / "cells.parquet"
         verdict = verdict_columns(thresholds)
         _write_file(collection.cells("layers", EVIDENCE, verdict, CELLS), CELLS, cells)
-        _replace(layers, results.layers)
+        _replace(layers, results.layers, collection.scratch)
         cells.replace(results.cells)
 
 
 def collect_training(results: Results, thresholds: Thresholds) -> None:
     """Write ``training.parquet`` and ``training_runs.parquet``; all else as ``collect``."""
-    with _Collection(results.training_sweep, RUN_SORT_KEYS) as collection:
+    with naming(results.folder), _Collection(results.training_sweep, RUN_SORT_KEYS) as collection:
         training = collection.scratch / "training.parquet"
         _write_file(collection.rows(TRAINING, ("step", "layer")), TRAINING, training)
         collection.view("training", [training])
@@ -92,10 +92,10 @@ class _Collection:
     def _open(self, stack: ExitStack, sweep: Results, order: Sequence[str]) -> None:
         plan, self._store = sweep.read_plan(), Store(sweep.parts)
         if stack.enter_context(exclusive(sweep.lock("collect"), "collects the same results")):
-            for forgotten in sweep.folder.glob(
-                f"{_SCRATCH}*"
-            ):  # of one that was killed: nobody else is at it
-                shutil.rmtree(forgotten)
+            # Of one that was killed: nobody else is at it. A link is none of them.
+            for forgotten in sweep.folder.glob(f"{_SCRATCH}*"):
+                if not forgotten.is_symlink():
+                    shutil.rmtree(forgotten)
         index = _verified(self._store)
         todo = missing(plan, index)
         if todo.num_rows:
@@ -158,7 +158,9 @@ class _Collection:
 
     def view(self, name: str, files: Sequence[Path]) -> None:
         """Have files that were written read as a view."""
-        self._database.read_parquet([str(path) for path in files]).create_view(name)
+        self._database.read_parquet([pattern(path) for path in files], hive_partitioning=False).create_view(
+            name
+        )
 
     def cells(self, rows: str, evidence: str, verdict: str, schema: pa.Schema) -> Iterator[pa.Table]:
         """A row for each planned cell: what became of it, and the verdict by the evidence in ``rows``."""
@@ -216,8 +218,8 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, schema, bloom_filter_options=bloom, **parquet_options(schema))
 
 
-def _replace(new: Path, old: Path) -> None:
-    """Put a folder in the place of another."""
+def _replace(new: Path, old: Path, aside: Path) -> None:
+    """Put a folder in the place of another, which goes into the folder ``aside``."""
     if old.exists():
-        shutil.rmtree(old)
+        old.rename(aside / "replaced")
     new.rename(old)

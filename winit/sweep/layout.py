@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from winit.errors import WinitError
+from winit.sweep.files import refuse_link
 
 
 @dataclass(frozen=True)
@@ -90,17 +91,50 @@ class Results:
         """The one page."""
         return self.folder / "report.html"
 
+    @property
+    def status(self) -> Path:
+        """What the last step said."""
+        return self.folder / "status.txt"
+
+    @property
+    def shards(self) -> Path:
+        """The manifests of the shards."""
+        return self.folder / "shards"
+
+    @property
+    def locks(self) -> Path:
+        """The locks."""
+        return self.folder / ".locks"
+
+    @property
+    def cluster(self) -> Path:
+        """Logs and certificates of batch jobs."""
+        return self.folder / "cluster"
+
     def shard(self, number: int, of: int) -> Path:
         """What the sweep of one shard came to; its only declared output."""
-        return self.folder / "shards" / f"{number}-of-{of}.json"
+        return self.shards / f"{number}-of-{of}.json"
 
     def lock(self, name: str) -> Path:
         """What a process holds while it does what only one may do at a time."""
-        return self.folder / ".locks" / name
+        return self.locks / name
+
+    def refuse_links(self) -> None:
+        """Raise WinitError where a folder in this one, or a lock, is a symbolic link.
+
+        The results folder itself may be one. Files that are links are replaced (``files.replacing``).
+        """
+        for sweep in (self, self.training_sweep):
+            folders = (sweep.parts, sweep.shards, sweep.locks, sweep.layers, sweep.tables, sweep.figures)
+            for folder in (*folders, sweep.parts / "set-aside", sweep.cluster):
+                refuse_link(folder)
+            for lock in sweep.locks.glob("*"):
+                refuse_link(lock)
+        refuse_link(self.training_sweep.folder)
 
     def forget_shards(self) -> None:
         """Make a new run sweep every shard again; it computes what the store lacks."""
-        for manifest in (self.folder / "shards").glob("*.json"):
+        for manifest in self.shards.glob("*.json"):
             manifest.unlink()
 
     def read_plan(self) -> pa.Table:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TextIO
 
 from winit.errors import WinitError
+from winit.sweep.files import folder_at, refuse_link
+from winit.visible import visible
 
 _SECONDS_BETWEEN_TRIES = 0.2
 # A file system without locks: then parts in the store, named by their content, are all the safety there is.
@@ -31,14 +33,24 @@ def exclusive(path: Path, doing: str, *, wait: bool = True) -> Iterator[bool]:
 
     While another process holds it, say so and wait, or raise HeldError where there is no ``wait``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
+    folder_at(path.parent)
+    with open(path, "a+", encoding="utf-8", opener=_opened) as file:
         held = _acquired(file, wait=wait)
         if held:
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}, which {doing}")
             file.flush()
         yield held
+
+
+def _opened(path: str, flags: int) -> int:
+    """As ``open`` does, but never what a link leads to: it would be emptied."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            refuse_link(Path(path))
+        raise
 
 
 def _acquired(file: TextIO, *, wait: bool) -> bool:
@@ -67,4 +79,4 @@ def _lock(file: TextIO) -> bool:
 
 def _holder(file: TextIO) -> str:
     file.seek(0)
-    return file.read() or "another process"
+    return visible(file.read()) or "another process"

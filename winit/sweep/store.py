@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from winit.sweep.files import parquet_options, replacing
+from winit.sweep.files import parquet_options, pattern, refuse_link, replacing
 
 _RECORDS = b"winit.cells"
 _ON_THE_WAY = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
@@ -150,6 +150,7 @@ class Store:
     def set_aside(self, path: Path) -> None:
         """Move a file that is not a part out of the way; nothing is deleted."""
         aside = self.folder / "set-aside"
+        refuse_link(aside)
         aside.mkdir(exist_ok=True)
         with suppress(FileNotFoundError):  # another shard was faster
             path.rename(aside / path.name)
@@ -181,9 +182,13 @@ def _footers(paths: Sequence[str]) -> dict[str, bytes]:
     if not paths:
         return {}
     query = "SELECT file_name, value FROM parquet_kv_metadata($paths) WHERE key = $key"
+    # DuckDB says them back as it found them, whole.
+    known = {str(Path(path).absolute()): path for path in paths}
+    patterns = [pattern(Path(path)) for path in paths]
     try:
         with duckdb.connect() as database:
-            return dict(database.execute(query, {"paths": list(paths), "key": _RECORDS}).fetchall())
+            found = database.execute(query, {"paths": patterns, "key": _RECORDS}).fetchall()
+            return {known[name]: value for name, value in found}
     except duckdb.Error as error:
         # One bad file spoils the query: look for it by halves.
         if len(paths) > 1:

@@ -5,17 +5,20 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from winit.errors import WinitError
 from winit.network.cells import KERNEL_VERSION
 from winit.network.training import TRAINING_VERSION
 from winit.sweep.config import Config
 from winit.sweep.layout import Results
 from winit.sweep.locks import HeldError, exclusive
-from winit.sweep.problems import ConfigError
+from winit.visible import visible
 
 try:
     SETTINGS = Config.checked(config, "config")
-except ConfigError as error:
-    print(f"winit: {error}", file=sys.stderr)
+    # Before anything runs: Snakemake, too, would follow them.
+    Results(Path(SETTINGS.results)).refuse_links()
+except WinitError as error:
+    print(visible(f"winit: {error}", lines=True), file=sys.stderr)
     sys.exit(error.exit_code)
 
 RESULTS = SETTINGS.results

@@ -98,4 +98,4 @@ rule status:
     output:
         f"{RESULTS}/status.txt",
     shell:
-        "winit status --config {input.config:q} | tee {output:q}"
+        "winit status --config {input.config:q} --output {output:q}"

@@ -6,7 +6,8 @@ import altair as alt
 
 from winit.findings.claims.tested import Row, by_topic, measured
 from winit.findings.database import Database
-from winit.findings.drawing import PAGE, WIDTH, AnyChart, Figure, chart_of, drawn, file_name, powers_of_ten
+from winit.findings.drawing import PAGE, WIDTH, AnyChart, Figure, chart_of, drawn, powers_of_ten
+from winit.findings.names import file_name
 from winit.findings.palette import BAND, CLAIM_VERDICTS
 
 # Beyond so large a ratio of the numbers in it an axis is logarithmic.
@@ -26,7 +27,7 @@ def figures(database: Database) -> dict[str, Figure]:
     for topic, rows in by_topic(database.sql("FROM claims").to_arrow_table()).items():
         shown = [row for row in rows if row["value"] is not None]
         if shown:
-            name = file_name(NAME, topic.lower().replace(",", "").replace(" ", "-"))
+            name = file_name(NAME, *topic.lower().replace(",", "").split())
             found[topic] = Figure(name, f"Evidence: {topic}", CAPTION, drawn(_strips, shown), size=PAGE)
     return found
 

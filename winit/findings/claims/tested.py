@@ -10,7 +10,7 @@ from winit.findings.claims import TOPICS, VERDICTS, Claim, Judgement, judge
 from winit.findings.database import Database
 from winit.findings.intervals import CONFIDENCE
 from winit.findings.page import Page, Section, Strong
-from winit.sweep.files import replacing
+from winit.sweep.files import replacing_all
 from winit.sweep.layout import Results
 from winit.sweep.schema import CLAIMS
 
@@ -25,11 +25,12 @@ _INTRODUCTION = (
 
 def write_claims(results: Results) -> pa.Table:
     """Write claims.parquet and the tables, and give the rows."""
-    tested = claims_of(Database(results.folder))
-    with replacing(results.claims) as file:
-        pq.write_table(tested, file, compression="zstd")
-    results.tables.mkdir(exist_ok=True)
-    tables.write(results.tables, "claims", tables.Table(tested, page(tested)))
+    database = Database(results.folder)
+    with database.naming_damage():
+        tested = claims_of(database)
+    with replacing_all() as new:
+        pq.write_table(tested, new(results.claims), compression="zstd")
+        tables.write(new, results.tables, "claims", tables.Table(tested, page(tested)))
     return tested
 
 
