@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -257,15 +258,71 @@ def test_without_debug_there_is_a_line():
     assert result.output.count("\n") == 1
 
 
-def test_sigterm_is_not_taken_for_an_error_of_a_users_function(tmp_path):
+TOLD_TO_END = """
+import os, signal
+
+def sigterm(layer):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+def sighup(layer):
+    os.kill(os.getpid(), signal.SIGHUP)
+    return layer.standard("normal")
+"""
+
+
+def told_to_end(folder, function, *before):
+    (folder / "own.py").write_text(TOLD_TO_END)
+    command = [
+        *before,
+        sys.executable,
+        "-m",
+        "winit",
+        "simulate",
+        f"own.py:{function}",
+        "tanh",
+        "--width",
+        "8",
+    ]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"), [("sigterm", 143, "terminated"), ("sighup", 129, "the terminal was closed")]
+)
+def test_a_signal_is_not_taken_for_an_error_of_a_users_function(name, code, words, tmp_path):
+    ran = told_to_end(tmp_path, name)
+    assert ran.returncode == code
+    assert ran.stderr == f"winit: {words}; what is finished is kept, the same command goes on\n"
+
+
+def test_under_nohup_nothing_ends_with_its_terminal(tmp_path):
+    ran = told_to_end(tmp_path, "sighup", "nohup")
+    assert ran.returncode == 0, ran.stderr
+    assert "activations" in ran.stdout.splitlines()[-1]
+
+
+def test_a_terminal_that_is_gone_is_written_to_no_more(tmp_path):
+    """The command ends as it does elsewhere, though all it says fails."""
     (tmp_path / "own.py").write_text(
-        "import os, signal\n\ndef told_to_end(layer):\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "import pathlib, time\n\ndef slow(layer):\n    pathlib.Path('begun').touch()\n    time.sleep(60)\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-m", "winit", "simulate", "own.py:told_to_end", "tanh"],
+    slow = ("simulate", "own.py:slow", "tanh")
+    terminal, theirs = os.openpty()
+    take_it = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{take_it}; import winit.cli; winit.cli.main()", *slow],
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
     )
-    assert ran.returncode == 143
-    assert ran.stderr == "winit: terminated; what is finished is kept, the same command goes on\n"
+    os.close(theirs)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.close(terminal)
+    assert process.wait(60) == 129

@@ -129,6 +129,20 @@ def test_sigterm(project, sweeping, undisturbed):
     record("SIGTERM", 1, project.computed_twice(), project.recovery(when))
 
 
+def test_a_terminal_that_is_closed(project, sweeping, undisturbed):
+    workers = workers_of(sweeping)
+    os.killpg(sweeping.pid, signal.SIGHUP)  # as the kernel does: to all processes of the job
+    when = time.time()
+    code, said = ended(sweeping)
+    assert code == 129
+    last = "winit: the terminal was closed; what is finished is kept, the same command goes on"
+    assert said.splitlines()[-1] == last
+    assert "Traceback" not in said
+    assert_gone(workers)
+    assert_goes_on(project, undisturbed)
+    record("SIGHUP", 1, project.computed_twice(), project.recovery(when))
+
+
 def test_snakemake_killed_twenty_times(project, undisturbed):
     chance = random.Random(20)
     for kill in range(20):

@@ -21,6 +21,7 @@ from distributed.utils import silence_logging_cmgr
 from rich.table import Table
 
 from winit.errors import WinitError
+from winit.signals import HANGUPS
 from winit.sweep.batch import JobKeeper, batch_cluster, job_script
 from winit.sweep.machine import THREAD_VARIABLES, available_cores, memory_limit
 from winit.sweep.servers import Scheduler, Worker
@@ -159,10 +160,11 @@ def _local(settings: ClusterSettings, workers: int | None, folder: Path) -> Iter
 
 
 async def _keep_interrupts() -> None:
-    """Ctrl-C on a terminal goes to all processes of a job, but is meant for this one, which ends its workers.
+    """Ctrl-C on a terminal, and its closing, go to all processes of a job, but are meant for this one.
 
-    What is started from this thread inherits that it does not hear it.
+    It ends its workers; what is started from this thread inherits that it does not hear them.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANGUPS)  # first, since the tracker is to inherit it
     resource_tracker.ensure_running()  # it would undo what follows, were it started later
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
