@@ -1,9 +1,10 @@
 """The Python interface. Imports wait for the call, so that the commands start at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from winit.errors import WinitError
 
@@ -14,7 +15,24 @@ if TYPE_CHECKING:
     from winit.findings.database import Database
     from winit.network.activations import Activation
 
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
+
+def _in_one_thread(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """``function``, with the bits that the commands give: more threads would add up in another order."""
+
+    @wraps(function)
+    def computing(*arguments: _Parameters.args, **settings: _Parameters.kwargs) -> _Result:
+        from winit.sweep.machine import one_thread
+
+        with one_thread():
+            return function(*arguments, **settings)
+
+    return computing
+
+
+@_in_one_thread
 def simulate(
     initializer: str,
     activation: str,
@@ -34,7 +52,6 @@ def simulate(
     0.52
     """
     import psutil
-    from threadpoolctl import threadpool_limits
 
     from winit.network.labels import described
     from winit.sweep.kinds import cells_of, kind_of
@@ -43,18 +60,17 @@ def simulate(
 
     plan = plan_of("simulate", initializer, activation, depth, width, seed, probe)
     check_memory(plan, Room(psutil.virtual_memory().total, 1, "the machine's"))
-    # As on a worker of a sweep: more threads would add up in another order.
     (cell,) = cells_of(plan)
     kind = kind_of(plan)
     try:
-        with threadpool_limits(1):
-            return kind.rows(list(kind.compute([cell])))
+        return kind.rows(list(kind.compute([cell])))
     except Exception as error:
         if not cell.sources:
             raise
         raise WinitError(f"{initializer} with {activation}: {described(error)}") from error
 
 
+@_in_one_thread
 def theory(
     initializer: str,
     activation: str,
@@ -82,6 +98,7 @@ def theory(
     return rows
 
 
+@_in_one_thread
 def critical_sigma_w(activation: str, sigma_b: float = 0.0) -> float:
     """The σ_w at which χ₁ = 1 with biases of standard deviation ``sigma_b``: neither vanishing nor exploding.
 
@@ -102,6 +119,7 @@ def critical_sigma_w(activation: str, sigma_b: float = 0.0) -> float:
         raise WinitError(str(error)) from None
 
 
+@_in_one_thread
 def phase_diagram(activation: str) -> Any:
     """An Altair chart of the phases of an activation over (σ_w², σ_b²); ``.save("phase.svg")`` keeps it.
 

@@ -114,9 +114,6 @@ def cluster(config_file: Path, cluster: str | None, show: bool) -> None:
 
     Starts it (of jobs one), lists its workers, ends it. Where a worker could not do the work, says why.
     """
-    from winit.sweep.machine import one_thread_each
-
-    one_thread_each()
     from winit.cli.screen import Screen, say
     from winit.sweep.cluster import job_script_of, open_cluster, table_of_workers
     from winit.sweep.config import Where

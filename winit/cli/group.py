@@ -120,3 +120,6 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plain signs")
     leave_when_told()
+    from winit.sweep.machine import one_thread_each  # --help needs none of it
+
+    one_thread_each()

@@ -53,9 +53,7 @@ def sweep(config_file: Path, shard: str, threads: int, cluster: str | None) -> N
 
     Kill it at any time and start it again: it goes on where it was.
     """
-    from winit.sweep.machine import available_cores, one_thread_each
-
-    one_thread_each()
+    from winit.sweep.machine import available_cores
     from winit.sweep.run import sweep_shard
 
     config, results = opened(config_file, cluster)
@@ -86,10 +84,8 @@ def train(config_file: Path, threads: int, cluster: str | None) -> None:
     Writes training.parquet and training_runs.parquet too. Kill it at any time and start it again: it goes on
     where it was.
     """
-    from winit.sweep.machine import available_cores, one_thread_each
-
-    one_thread_each()
     from winit.sweep.collect import collect_training
+    from winit.sweep.machine import available_cores
     from winit.sweep.run import sweep_shard
 
     config, results = opened(config_file, cluster)

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -23,17 +24,35 @@ THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
 
 
 def one_thread_each() -> None:
-    """Give the numerical libraries one thread; call before NumPy is loaded.
+    """Give the numerical libraries one thread, in this process and in those that it starts.
 
-    A worker is one thread of the sweep. Snakemake exports its own thread count to every job, and
-    workers inherit this process's environment: without this, N workers would run N threads each.
+    More threads add up in another order, so that last bits would be another machine's. And a worker is one
+    thread of the sweep: Snakemake exports its own thread count to every job, and N workers would run N
+    threads each. Every command begins with this, before NumPy is loaded.
     """
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    if "numpy" in sys.modules:  # then it has read the environment as it was
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """The same meanwhile, in a process that is not ours alone."""
+    import numpy  # noqa: F401, ICN001 - what is loaded later would not be found
+    import scipy.linalg  # noqa: F401 - it has a library of its own
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 def available_cores() -> int:
