@@ -14,8 +14,6 @@ _SAID = {signal.SIGTERM: "terminated"}
 """What is said of each signal that tells a command to end; Ctrl-C is Python's own."""
 if hasattr(signal, "SIGHUP"):  # not on Windows
     _SAID[signal.SIGHUP] = "the terminal was closed"
-HANGUPS = {number for number in _SAID if number != signal.SIGTERM}
-"""Those that a terminal sends to all processes of a job when it is closed."""
 
 
 class Terminated(BaseException):
@@ -45,7 +43,7 @@ def leave_when_told() -> None:
         raise Terminated(signal.Signals(number))
 
     for number in _SAID:
-        if number not in HANGUPS or signal.getsignal(number) is not signal.SIG_IGN:
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, leave)
     if parent := os.environ.get(PARENT):
         threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()

@@ -69,7 +69,7 @@ def in_threads(count, folder, *command):
 
 @pytest.fixture
 def planned(tmp_path):
-    """A folder with a config and the plan of a network whose theory was once another one with more threads."""
+    """A folder with a config and the plan of a network whose theory more threads once changed."""
     config = tiny(
         initializer="mean_field(sigma_w=1.5, sigma_b=0.3)",
         activation="tanh",
@@ -98,7 +98,7 @@ from threadpoolctl import threadpool_info
 
 before = threadpool_info()
 numbers = [
-    winit.theory("mean_field(sigma_w=1.5, sigma_b=0.3)", "tanh", depth=2, width=100, input="digits").to_pylist(),
+    winit.theory("mean_field(sigma_w=1.5, sigma_b=0.3)", "tanh", 2, 100, input="digits").to_pylist(),
     winit.simulate("orthogonal", "tanh", depth=4, width=300, batch=301).to_pylist(),
     winit.critical_sigma_w("tanh", 0.1),
     winit.phase_diagram("tanh").to_json(),

@@ -21,7 +21,6 @@ from distributed.utils import silence_logging_cmgr
 from rich.table import Table
 
 from winit.errors import WinitError
-from winit.signals import HANGUPS
 from winit.sweep.batch import JobKeeper, batch_cluster, job_script
 from winit.sweep.machine import THREAD_VARIABLES, available_cores, memory_limit
 from winit.sweep.servers import Scheduler, Worker
@@ -164,7 +163,7 @@ async def _keep_interrupts() -> None:
 
     It ends its workers; what is started from this thread inherits that it does not hear them.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, HANGUPS)  # first, since the tracker is to inherit it
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # first, since the tracker is to inherit it
     resource_tracker.ensure_running()  # it would undo what follows, were it started later
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
