@@ -9,12 +9,13 @@ user's own is ``path/to/file.py:function``.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from winit.network import labels, sources
 from winit.network.activations import Activation, activation
-from winit.network.arrays import Array
+from winit.network.arrays import PLAIN_ARRAYS, Array
 from winit.network.draws import Draws
 from winit.network.initializers import frameworks, matrices, papers
 from winit.network.initializers.entry import Entry, Law, Layer, Made, Matrix, Weights, WithBias
@@ -93,11 +94,21 @@ class Initializer:
             raise LabelError(f"{self.label} raised {described(error)}") from error
 
     def _made(self, layer: Layer) -> tuple[Law | Array, Law | Array | None]:
+        users = sources.is_users(self.entry.name)
         try:
-            made: Made = self.entry.function(layer, **dict(self.arguments))
+            made: Made = self.entry.function(layer.for_users() if users else layer, **dict(self.arguments))
         except LabelError as error:
             raise LabelError(f"{self.label}: {error}") from None
-        return (made.weights, made.bias) if isinstance(made, WithBias) else (made, None)
+        weights, bias = (made.weights, made.bias) if isinstance(made, WithBias) else (made, None)
+        return (_owned(weights), _owned(bias)) if users else (weights, bias)
+
+
+def _owned(made: Any) -> Any:
+    """A copy where a user's function gave an array: it may give that one again, with other numbers in it.
+
+    In C's order, so that the bits of what is multiplied with it depend on the numbers alone.
+    """
+    return np.array(made, order="C") if type(made) in PLAIN_ARRAYS else made
 
 
 @lru_cache(maxsize=1024)

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from winit.network import statistics
 from winit.network.activations import Activation
-from winit.network.arrays import Array
+from winit.network.arrays import PLAIN_ARRAYS, Array
 from winit.network.draws import Distribution, Draws, Purpose, Standard, Truncated, excess_kurtosis
 from winit.network.labels import LabelError
 
@@ -86,8 +86,17 @@ class Layer:
 
         All initializers share it, so that they can be compared on equal terms.
         """
-        # Readouts of every depth are one draw, so that cells that differ in depth stay paired.
-        return self._standard(distribution).values
+        # Readouts of every depth are one draw, so that cells that differ in depth stay paired. A view of what
+        # is read-only stays so, whoever sets its flags.
+        return self._standard(distribution).values.view()
+
+    def for_users(self) -> "Layer":
+        """The same, to be handed to code that may write to what it is given: it cannot."""
+        if self.inputs is None:
+            return self
+        inputs = self.inputs.view()
+        inputs.flags.writeable = False
+        return replace(self, inputs=inputs)
 
     def _standard(self, distribution: Distribution) -> Standard:
         return self.draws.standard(distribution, *self._stream, self.shape, self.dtype)
@@ -179,11 +188,10 @@ class Scaled:
 Weights: TypeAlias = Matrix | Scaled
 
 
-def _checked(values: object, what: str, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
+def _checked(values: Any, what: str, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
     """``values`` in ``dtype``, if they can be weights or biases of this shape. Raises LabelError if not."""
-    # Subclasses, such as np.matrix, calculate in ways of their own.
-    if type(values) is not np.ndarray or values.dtype.kind not in "fiu":
-        kind = values.dtype if type(values) is np.ndarray else type(values).__name__
+    if type(values) not in PLAIN_ARRAYS or values.dtype.kind not in "fiu":
+        kind = values.dtype if type(values) in PLAIN_ARRAYS else type(values).__name__
         raise LabelError(
             f"returned a {kind} for the {what}; it must return an array of real numbers, a winit.Law,"
             " or a winit.WithBias of two of these"
