@@ -27,11 +27,12 @@ class Verdict(NamedTuple):
 
 def verdict_of(layers: pa.Table) -> Verdict:
     """The verdict on the cell with these layer rows, with the thresholds of the default config."""
+    verdict = verdict_columns(Thresholds(), layers["activation"].unique().to_pylist())
     with duckdb.connect() as database:
         database.from_arrow(layers).create_view("layers")
         (row,) = database.sql(f"""
             SELECT {", ".join(Verdict._fields)}
-            FROM (SELECT *, {verdict_columns(Thresholds())} FROM (SELECT {EVIDENCE} FROM layers))
+            FROM (SELECT *, {verdict} FROM (SELECT {EVIDENCE} FROM layers))
             """).fetchall()
     return Verdict(*row)
 

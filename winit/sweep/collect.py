@@ -60,7 +60,7 @@ def collect(results: Results, thresholds: Thresholds) -> None:
         write_layers(collection.rows(LAYERS, ("layer",)), layers)
         collection.view("layers", sorted(layers.glob("*.parquet")))
         cells = collection.scratch / "cells.parquet"
-        verdict = verdict_columns(thresholds)
+        verdict = verdict_columns(thresholds, collection.activations)
         _write_file(collection.cells("layers", EVIDENCE, verdict, CELLS), CELLS, cells)
         _replace(layers, results.layers, collection.scratch)
         cells.replace(results.cells)
@@ -73,7 +73,7 @@ def collect_training(results: Results, thresholds: Thresholds) -> None:
         _write_file(collection.rows(TRAINING, ("step", "layer")), TRAINING, training)
         collection.view("training", [training])
         runs = collection.scratch / "training_runs.parquet"
-        verdict = training_verdict_columns(thresholds)
+        verdict = training_verdict_columns(thresholds, collection.activations)
         _write_file(
             collection.cells("training", TRAINING_EVIDENCE, verdict, TRAINING_RUNS), TRAINING_RUNS, runs
         )
@@ -139,6 +139,12 @@ class _Collection:
             columns = {name: of_plan[name] if name in planned else rows[name] for name in schema.names}
             # How a table is chunked shows in the bytes of the file.
             yield pa.table(columns).combine_chunks().cast(schema)
+
+    @property
+    def activations(self) -> list[str]:
+        """The labels of those in the plan."""
+        labels: list[str] = self._plan["activation"].unique().to_pylist()
+        return labels
 
     def _sources(self) -> list[Source]:
         """The parts with the cells that finished in them."""

@@ -171,7 +171,7 @@ CELLS = pa.schema(
         _field(
             "activation_verdict",
             _LABEL,
-            "first that fits of: broken, symmetric, dead, vanishing, exploding, saturated, healthy",
+            "first that fits of: broken, dead, symmetric, vanishing, exploding, saturated, healthy",
         ),
         _field("gradient_verdict", _LABEL, "likewise, of the gradients"),
         _field("h_std_ratio", pa.float64(), "h_std of the last layer ÷ of layer 1", "1"),

@@ -4,10 +4,19 @@ The verdict is a matter of judgement, the measurements are not: thresholds are s
 threshold computes no cell anew.
 """
 
+from collections.abc import Iterable
+
+import numpy as np
+
+from winit.network.activations import can_die
 from winit.sweep.fields import Model, Positive
 
-VERDICTS = ("broken", "symmetric", "dead", "vanishing", "exploding", "saturated", "healthy")
-"""In the order in which they are tried; the first that fits is the cell's."""
+VERDICTS = ("broken", "dead", "symmetric", "vanishing", "exploding", "saturated", "healthy")
+"""In the order in which they are tried; the first that fits is the cell's.
+
+What is dead is equal too, for want of anything that differs, and vanishes: so it comes first. Equal units
+that vanish are symmetric, whatever the dtype makes of small numbers.
+"""
 
 
 class Thresholds(Model):
@@ -34,36 +43,70 @@ class Thresholds(Model):
 TRAINING_VERDICTS = ("diverges", "stays symmetric", "trains", "stalls")
 """Of training runs, likewise."""
 
-EVIDENCE = """
+# The smallest number of a dtype that has all its digits.
+_TINY = (
+    f"(CASE dtype WHEN 'float64' THEN {float(np.finfo(np.float64).tiny)!r}"
+    f" ELSE {float(np.finfo(np.float32).tiny)!r} END)"
+)
+# No entry is far beyond these; a mean square would underflow where they do not.
+_Z, _G = "greatest(z_std, abs(z_mean))", "greatest(g_std, abs(g_mean))"
+# As exactly as columns are compared. BLAS adds up the columns of wide layers in two or three ways, so that
+# equal weights may give as many; units that differ for another reason, as by their biases, are many more.
+_EQUAL_WEIGHTS = "w_std <= 1e-6 * abs(w_mean)"
+_ROUNDED = "1 + fan_out / 10.0"
+# Of some entry at least a difference in z shows in h, far above the tolerance of comparing columns.
+_TELLING = (
+    f"saturated_fraction < 1 AND z_std >= {_TINY}"
+    " AND derivative_max * z_std > 1e-4 * greatest(abs(h_min), abs(h_max))"
+)
+_ZERO_WEIGHTS = "w_std = 0 AND w_mean = 0"
+_OF_SEVERAL = "FILTER (layer > 0 AND fan_out > 1)"
+
+EVIDENCE = f"""
     -- the layers of a cell, boiled down; ratios are far end ÷ near end, seen from where a signal starts
+    any_value(activation) AS phi,
     max(nonfinite_fraction) AS nonfinite_fraction,
-    coalesce(bool_and(distinct_units = 1) FILTER (layer > 0 AND fan_out > 1), false) AS one_unit,
-    coalesce(bool_and(distinct_errors = 1) FILTER (layer > 0 AND fan_out > 1), false) AS one_error,
+    -- Units whose weights are equal are one unit. Others show that they are where it would be seen if they
+    -- were not: chance and rounding make units equal that are silent, saturated, or all but constant.
+    coalesce(bool_and(({_EQUAL_WEIGHTS} AND distinct_units <= {_ROUNDED})
+        OR (distinct_units = 1 AND {_TELLING})) {_OF_SEVERAL}, false) AS one_unit,
+    coalesce(bool_and(({_EQUAL_WEIGHTS} AND distinct_errors <= {_ROUNDED})
+        OR (distinct_errors = 1 AND weight_grad_norm > 0)) {_OF_SEVERAL}, false) AS one_error,
     max(dead_units / fan_out) AS dead_fraction,
+    -- Where z is below the dtype's numbers nothing is known of the units: at z = 0 a slope of relu is 0.
+    coalesce(max(dead_units / fan_out) FILTER (layer > 0 AND {_Z} >= {_TINY}), 0) AS dead_share,
     max(saturated_fraction) AS saturated_fraction,
     max(h_std) FILTER (layer = depth) / nullif(max(h_std) FILTER (layer = 1), 0) AS h_std_ratio,
     max(g_std) FILTER (layer = 1) / nullif(max(g_std) FILTER (layer = depth), 0) AS g_std_ratio,
     coalesce(bool_or(g_std IS NULL) FILTER (layer > 0), true) AS g_nonfinite,
-    coalesce(bool_or(g_std = 0 AND g_mean = 0), false) AS g_zero
+    coalesce(bool_or({_G} = 0), false) AS g_zero,
+    -- by weights of zero, those of the readout or of a layer between
+    coalesce(bool_or((layer = depth AND {_G} = 0) OR (layer > 1 AND {_ZERO_WEIGHTS})), false) AS g_cut,
+    -- by the dtype: products of numbers as small as these are 0
+    coalesce(bool_or({_Z} < {_TINY} OR ({_G} > 0 AND {_G} < sqrt({_TINY}))), false) AS underflow
 """
 
 
-def verdict_columns(thresholds: Thresholds) -> str:
-    """SQL for activation_verdict, gradient_verdict and verdict, over the columns of ``EVIDENCE``."""
-    t = thresholds
+def verdict_columns(thresholds: Thresholds, activations: Iterable[str]) -> str:
+    """SQL for activation_verdict, gradient_verdict and verdict, over the columns of ``EVIDENCE``.
+
+    ``activations`` are the labels of those that may be among the cells'.
+    """
+    t, dies = thresholds, _dies(activations)
     activation = f"""CASE
         WHEN nonfinite_fraction > 0 THEN 'broken'
+        WHEN {dies} AND dead_share > {t.dead} THEN 'dead'
         WHEN one_unit THEN 'symmetric'
-        WHEN dead_fraction > {t.dead} THEN 'dead'
         WHEN h_std_ratio IS NULL OR h_std_ratio < {t.vanishing} THEN 'vanishing'
         WHEN h_std_ratio > {t.exploding} THEN 'exploding'
         WHEN saturated_fraction > {t.saturated} THEN 'saturated'
         ELSE 'healthy' END"""
     gradient = f"""CASE
         WHEN g_nonfinite THEN 'broken'
+        WHEN {dies} AND dead_share = 1 THEN 'dead'
         WHEN one_error THEN 'symmetric'
-        WHEN g_zero THEN 'dead'
-        WHEN g_std_ratio < {t.vanishing} THEN 'vanishing'
+        WHEN g_zero AND (g_cut OR ({dies} AND NOT underflow)) THEN 'dead'
+        WHEN g_zero OR g_std_ratio < {t.vanishing} THEN 'vanishing'
         WHEN g_std_ratio > {t.exploding} THEN 'exploding'
         ELSE 'healthy' END"""
     order = "[" + ", ".join(f"'{verdict}'" for verdict in VERDICTS) + "]"
@@ -75,24 +118,43 @@ def verdict_columns(thresholds: Thresholds) -> str:
     """
 
 
-TRAINING_EVIDENCE = """
+def _dies(activations: Iterable[str]) -> str:
+    """SQL: whether a slope of 0 is one of φ itself, and not a tiny one that was rounded."""
+    never = [label for label in sorted(set(activations)) if not can_die(label)]
+    quoted = ", ".join("'" + label.replace("'", "''") + "'" for label in never)
+    return f"phi NOT IN ({quoted})" if never else "true"
+
+
+_HIDDEN = "layer <= depth AND fan_out > 1"
+
+TRAINING_EVIDENCE = f"""
     -- the recorded steps of a run, boiled down; where it diverged the loss is null
+    any_value(activation) AS phi,
     max(step) FILTER (loss IS NULL) AS diverged_at,
     max(loss) FILTER (step = 0) AS initial_loss,
     max(loss) FILTER (step = steps) AS final_loss,
     arg_min(accuracy, step) AS initial_accuracy,
     arg_max(accuracy, step) AS final_accuracy,
-    coalesce(bool_and(distinct_units = 1) FILTER (layer <= depth AND fan_out > 1), false) AS one_unit,
+    -- Whether units are made equal by their weights at the start, or are kept so by equal gradients; and
+    -- whether it is their death at the start that makes them equal.
+    coalesce(bool_and(distinct_units <= {_ROUNDED}) FILTER ({_HIDDEN})
+        AND bool_and({_EQUAL_WEIGHTS}) FILTER (step = 0 AND {_HIDDEN}), false) AS made_equal,
+    coalesce(bool_and(distinct_units = 1) FILTER ({_HIDDEN})
+        AND bool_and(distinct_errors = 1 AND weight_grad_norm > 0) FILTER (step = 0 AND {_HIDDEN}), false)
+        AS kept_equal,
+    coalesce(bool_or(dead_units = fan_out AND NOT ({_ZERO_WEIGHTS}))
+        FILTER (step = 0 AND layer <= depth), false) AS born_dead,
     ln(any_value(outputs)) AS guessing
 """
 
 
-def training_verdict_columns(thresholds: Thresholds) -> str:
-    """SQL for verdict, over the columns of ``TRAINING_EVIDENCE``."""
+def training_verdict_columns(thresholds: Thresholds, activations: Iterable[str]) -> str:
+    """SQL for verdict, over the columns of ``TRAINING_EVIDENCE``; ``activations`` as for cells."""
+    dies = _dies(activations)
     return f"""CASE
         WHEN diverged_at IS NOT NULL
              OR final_loss > {thresholds.diverging} * greatest(initial_loss, guessing) THEN 'diverges'
-        WHEN one_unit THEN 'stays symmetric'
+        WHEN (made_equal OR kept_equal) AND NOT (born_dead AND {dies}) THEN 'stays symmetric'
         WHEN final_loss < {thresholds.trained} * guessing THEN 'trains'
         ELSE 'stalls' END AS verdict
     """

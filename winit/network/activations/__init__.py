@@ -22,7 +22,16 @@ from winit.network.arrays import PLAIN_ARRAYS, Array
 from winit.network.labels import LabelError, described
 from winit.network.sources import Sources
 
-__all__ = ["ACTIVATIONS", "UNBOUNDED_RANGE", "Activation", "Entry", "Pair", "activation", "histogram_range"]
+__all__ = [
+    "ACTIVATIONS",
+    "UNBOUNDED_RANGE",
+    "Activation",
+    "Entry",
+    "Pair",
+    "activation",
+    "can_die",
+    "histogram_range",
+]
 
 ACTIVATIONS: dict[str, Entry] = {entry.name: entry for entry in (*smooth.ENTRIES, *piecewise.ENTRIES)}
 _NAMES = labels.with_aliases(ACTIVATIONS)
@@ -66,6 +75,22 @@ def histogram_range(label: str) -> tuple[float, float]:
     """What the histogram of h covers: the activation's own range, (−4, 4) where unbounded."""
     entry = ACTIVATIONS.get(labels.parse(label).name)
     return UNBOUNDED_RANGE if entry is None or entry.bounds is None else entry.bounds
+
+
+@lru_cache(maxsize=1024)
+def can_die(label: str) -> bool:
+    """Whether φ' is exactly 0 on an interval, as relu's below 0; of a user's own, whether it may be.
+
+    Of others a slope of 0 is a tiny one that was rounded.
+    """
+    if sources.is_users(labels.parse(label).name):
+        return True
+    found = activation(label)
+    if not found.kinks:
+        return False
+    ends = np.array([found.kinks[0] - 3.0, *found.kinks, found.kinks[-1] + 3.0])
+    within = ends[:-1] + np.diff(ends) * np.array([[1 / 3], [2 / 3]])  # two places of each interval
+    return bool((found(within)[1] == 0).all(axis=0).any())
 
 
 @lru_cache(maxsize=1024)
