@@ -13,13 +13,14 @@ import pytest
 from samples import make_results, tiny
 from scipy import stats
 
-from winit.findings.claims import CLAIMS, TOPICS, VERDICTS, Band, judge, symmetry
+from winit.findings.claims import CLAIMS, TOPICS, VERDICTS, Band, dead, judge, symmetry
 from winit.findings.claims import claim as claim_module
 from winit.findings.claims.evidence import figures
-from winit.findings.claims.notes import NOTE_000, NOTE_001, NOTE_002, NOTE_003
+from winit.findings.claims.notes import LU_2018, NOTE_000, NOTE_001, NOTE_002, NOTE_003
 from winit.findings.claims.tested import claims_of, put, write_claims
 from winit.findings.database import Database
 from winit.findings.drawing import save
+from winit.findings.intervals import of_share as of_exact_share
 from winit.findings.notes import NOTE_TABLES
 from winit.sweep.config import Config
 from winit.sweep.plan import make_plan, make_training_plan
@@ -47,6 +48,7 @@ def _histogram(excess):
 
 # From the query's value to made-up columns, by layer, that give it.
 RECIPES = {
+    dead.BORN_DEAD: lambda v: {"h_max": [1.0 - v] * 11},
     "max(distinct_units)": everywhere("distinct_units"),
     "max(distinct_errors)": everywhere("distinct_errors"),
     symmetry.UNITS: everywhere("distinct_units"),
@@ -168,6 +170,7 @@ class MadeUp:
                 rows = [
                     made
                     | {"layer": layer, "fan_in": FAN_IN[layer], "step": cell["steps"], "depth": cell["depth"]}
+                    | ({"layer": cell["depth"]} if layer == LAYERS[-1] < cell["depth"] else {})
                     | {name: values[layer] for name, values in of_layers.items()}
                     for layer in LAYERS
                 ]
@@ -197,16 +200,29 @@ def inside_and_outside(band: Band):
     return (high, low) if up else (low, high)
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_every_claim_comes_out_in_every_way(claim):
+def of_share(share, count=300):
+    """Values of which this is the share of ones."""
+    return [float(seed < round(share * count)) for seed in range(count)]
+
+
+def targets_of(claim):
+    """Values with which the claim holds, with which it does not, and with which it is not decided."""
     inside, outside = inside_and_outside(claim.holds)
+    if claim.share:
+        return of_share(inside), of_share((inside + 0.5) % 1), [1.0, 0.0, 1.0]
     if "h_histogram" in claim.value:
         inside, outside = 0.0, 1.5
+    return [inside] * 3, [outside] * 3, [inside, outside] * 2
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_every_claim_comes_out_in_every_way(claim):
+    inside, outside, both = targets_of(claim)
     for targets, verdict in (
-        ([inside] * 3, "holds"),
-        ([outside] * 3, "does not hold"),
-        ([inside, outside] * 2, "does not hold" if claim.universal else "undecided"),
-        ([inside], "undecided"),
+        (inside, "holds"),
+        (outside, "does not hold"),
+        (both, "does not hold" if claim.universal else "undecided"),
+        (inside[:1], "undecided"),
     ):
         judged, missing = put(claim, MadeUp(claim, targets))
         assert (judged.verdict, missing) == (verdict, []), targets
@@ -218,13 +234,12 @@ def test_every_claim_comes_out_in_every_way(claim):
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_values_of_other_settings_are_not_taken_for_seeds(claim):
-    inside, outside = inside_and_outside(claim.holds)
-    inside, outside = (0.0, 1.5) if "h_histogram" in claim.value else (inside, outside)
+    inside, outside, _ = targets_of(claim)
     fewer = {"batch": 2000, "steps": 9, "cell_id": "other"}
     if ("batch", 1000) in claim.of.settings:
         fewer = {"dtype": "float64", "cell_id": "other"}
-    judged, _ = put(claim, MadeUp(claim, [inside] * 3, and_also=(fewer, [outside] * 2)))
-    assert (judged.verdict, len(judged.values)) == ("holds", 3)
+    judged, _ = put(claim, MadeUp(claim, inside, and_also=(fewer, outside[:2])))
+    assert (judged.verdict, len(judged.values)) == ("holds", len(inside))
 
 
 @pytest.mark.parametrize("value", [symmetry.UNITS, symmetry.ERRORS, symmetry.THROUGH_TRAINING])
@@ -346,9 +361,27 @@ def test_without_any_claim_tested_nothing_is_drawn(tmp_path):
     assert figures(Database(tmp_path)) == {}
 
 
+@pytest.mark.parametrize(("found", "count"), [(0, 5), (5, 5), (1, 3), (260, 300), (83, 300)])
+def test_the_interval_of_a_share_is_the_exact_one(found, count):
+    """Its ends are the shares of which so many, or so few, are seen in one of forty cases."""
+    low, high = of_exact_share(found, count)
+    assert 0 <= low <= found / count <= high <= 1
+    if found > 0:
+        assert stats.binom.sf(found - 1, count, low) == pytest.approx(0.025)
+    if found < count:
+        assert stats.binom.cdf(found, count, high) == pytest.approx(0.025)
+
+
+def test_a_share_of_all_or_none_is_not_certain():
+    claim = next(claim for claim in CLAIMS if claim.share)
+    judged = judge(claim, [1.0] * 5)
+    assert (judged.value, judged.high) == (1.0, 1.0)
+    assert judged.low < 0.6
+
+
 def test_the_entries_are_whole():
     assert len({claim.id for claim in CLAIMS}) == len(CLAIMS) == sum(map(len, TOPICS.values()))
-    assert {claim.note for claim in CLAIMS} == {NOTE_000, NOTE_001, NOTE_002, NOTE_003}
+    assert {claim.note for claim in CLAIMS} == {LU_2018, NOTE_000, NOTE_001, NOTE_002, NOTE_003}
     for claim in CLAIMS:
         assert claim.statement.endswith(".")
         assert claim.table in ("layers", "training", "training_runs")

@@ -27,7 +27,7 @@ class Network:
     probe: tuple[tuple[str, Any], ...] = ()
     """the probe settings in which the results differ, by name"""
     unusual: tuple[tuple[str, Any], ...] = ()
-    """those of them that are not those of most cells"""
+    """those of them that are not those of most networks"""
 
     @property
     def where(self) -> str:
@@ -107,7 +107,7 @@ PHASE_CAPTION = (
 def deepest(database: Database) -> list[Network]:
     """For each activation and probe its deepest network; of several widths the constant and widest one.
 
-    Those that have a single initializer are left out, if others have several.
+    Networks that have a single initializer are left out, if others have several.
     """
     usual = usual_probe(database)
     kind = ", ".join(["activation", *usual])
@@ -116,7 +116,7 @@ def deepest(database: Database) -> list[Network]:
         f"""SELECT DISTINCT ON ({kind}) {kind}, depth, width,
                 count(DISTINCT initializer) OVER (PARTITION BY {kind}, depth, width) AS initializers
             FROM (SELECT DISTINCT {kind}, depth, width, initializer FROM layers)
-            ORDER BY {kind}, depth DESC, contains(width, '-'),
+            ORDER BY {kind}, initializers = 1, depth DESC, contains(width, '-'),
             CAST(split_part(width, '-', 1) AS INTEGER) DESC""",
     )
     several = [row for row in rows if row["initializers"] > 1]

@@ -29,7 +29,7 @@ NUMBERED = f"""
 def networks(database: Database) -> Rows:
     """The networks that are shown, in the order of their numbers, with what the summary says of them.
 
-    ``place`` is depth × width, and the probe's settings where they are not those of most cells.
+    ``place`` is depth × width, and the probe's settings where they are not those of most networks.
     """
     place = place_of(database)
     rows = rows_of(database, f"SELECT * EXCLUDE (turn, layers, networks) FROM ({NUMBERED}) ORDER BY number")
@@ -49,7 +49,7 @@ def place_of(database: Database) -> Callable[[dict[str, Any]], dict[str, str]]:
 
 
 def usual_probe(database: Database) -> dict[str, Any]:
-    """The probe settings in which the cells of the results differ, as most cells have them."""
+    """The probe settings in which the cells of the results differ, as most networks have them."""
     counts = ", ".join(f"count(DISTINCT {key}) AS {key}" for key in PROBE_KEYS)
     (row,) = rows_of(database, f"SELECT {counts} FROM cells")
     varying = [key for key in PROBE_KEYS if row[key] > 1]
@@ -57,6 +57,8 @@ def usual_probe(database: Database) -> dict[str, Any]:
         return {}
     keys = ", ".join(varying)
     (usual,) = rows_of(
-        database, f"SELECT {keys} FROM cells GROUP BY ALL ORDER BY count(*) DESC, {keys} LIMIT 1"
+        database,
+        f"SELECT {keys} FROM (SELECT DISTINCT {_KEYS} FROM cells) GROUP BY ALL"
+        f" ORDER BY count(*) DESC, {keys} LIMIT 1",
     )
     return usual

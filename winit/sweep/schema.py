@@ -341,7 +341,7 @@ CLAIMS = pa.schema(
         _field("id", pa.string(), "name of the claim"),
         _field("topic", pa.string(), "what it is about"),
         _field("statement", pa.string(), "what a note says, in our words"),
-        _field("note", pa.string(), "file of the note"),
+        _field("note", pa.string(), "file of the note, or the paper"),
         _field("measures", pa.string(), "what the value is"),
         _field("threshold", pa.string(), "where the value must be, in words"),
         _field("threshold_low", pa.float64(), "least value with which the claim holds", "as the value"),

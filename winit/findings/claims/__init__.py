@@ -4,7 +4,7 @@ A claim is an entry in a module beside this one; the table, the report, the evid
 claims follow from it.
 """
 
-from winit.findings.claims import deep, scaled, sizes, symmetry
+from winit.findings.claims import dead, deep, scaled, sizes, symmetry
 from winit.findings.claims.claim import VERDICTS, Band, Claim, Judgement, Networks, judge
 
 __all__ = ["CLAIMS", "TOPICS", "VERDICTS", "Band", "Claim", "Judgement", "Networks", "judge"]
@@ -19,5 +19,6 @@ TOPICS: dict[str, tuple[Claim, ...]] = {
     "Variants": scaled.VARIANT_CLAIMS,
     "Sigmoid, tanh and ReLU": deep.CLAIMS,
     "Exploding gradients": sizes.EXPLODING_CLAIMS,
+    "Born dead": dead.CLAIMS,
 }
 CLAIMS: tuple[Claim, ...] = tuple(claim for claims in TOPICS.values() for claim in claims)

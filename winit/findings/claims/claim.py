@@ -120,7 +120,7 @@ class Claim:
     statement: str
     """In our words."""
     note: str
-    """The file that it is in."""
+    """The file that it is in, or the paper."""
     of: Networks
     table: Table
     value: str
@@ -140,6 +140,8 @@ class Claim:
     """Whether it speaks of every case, so that one value outside refutes it."""
     logarithmic: bool = False
     """Whether the value goes over orders of magnitude: its mean is the geometric one."""
+    share: bool = False
+    """Whether each value is 1 or 0, so that their mean is a share: its interval is a binomial one."""
     why: str = ""
     """What is behind it, where that is not plain."""
 
@@ -205,6 +207,9 @@ def judge(claim: Claim, values: Sequence[float | None]) -> Judgement:
     value = known[0] if same else back(mean)
     if len(values) < 2 or len(known) < len(values):
         return Judgement("undecided", known, value)
+    if claim.share:
+        low, high = intervals.of_share(round(math.fsum(known)), len(known))
+        return Judgement(_verdict(claim, known, low, high), known, value, low, high)
     spread = math.sqrt(math.fsum((at - mean) ** 2 for at in scale) / (len(scale) - 1))
     half = float(intervals.quantile(len(scale))) * spread / math.sqrt(len(scale))
     low, high = (value, value) if same else (back(mean - half), back(mean + half))

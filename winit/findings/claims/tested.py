@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from winit.findings import tables
 from winit.findings.claims import TOPICS, VERDICTS, Claim, Judgement, judge
+from winit.findings.claims.notes import short
 from winit.findings.database import Database
 from winit.findings.intervals import CONFIDENCE
 from winit.findings.page import Page, Section, Strong
@@ -112,7 +113,7 @@ def _section(topic: str, rows: list[Row]) -> Section:
             row["seeds"],
             row["threshold"],
             row["measures"],
-            row["note"][:3],
+            short(row["note"]),
         )
         for row in rows
     ]
