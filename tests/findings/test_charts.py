@@ -222,6 +222,20 @@ def test_networks_of_one_initializer_are_drawn_where_there_is_no_other(tmp_path)
     assert "std-identity" in {figure.name for figure in charts.figures(Database(alone.folder))}
 
 
+def test_many_seeds_of_a_deep_network_with_one_initializer_change_no_figure(tmp_path):
+    """They are neither what most networks are like, nor what initializers are compared on."""
+    usual = tiny(activation="relu", depth=2, width=8)
+    many = {"initializer": "he_normal", "activation": "relu", "depth": 9, "width": 3, "seed": {"count": 30}}
+    for number, probe in enumerate(({}, {"batch": 10})):
+        data = usual.model_dump(mode="json")
+        data["grids"].append(many | {"probe": probe})
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        make_results(folder, Config.checked(data, "test"))
+        (network,) = charts.deepest(Database(folder))
+        assert (network.depth, network.width, network.unusual) == (2, "8", ())
+
+
 def test_a_figure_of_several_panels_is_as_wide_as_it_is_to_be():
     (ridges,) = [chart for chart in LAYER_CHARTS if chart.name == "magnitudes"]
     rows = [
