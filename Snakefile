@@ -1,9 +1,6 @@
 """The main job: a grid in; Parquet, tables, figures and a report out. See CONTRIBUTING.md."""
 
 
-configfile: "config/default.yaml"
-
-
 report: "workflow/report/workflow.rst"
 
 

@@ -42,7 +42,7 @@ def test_imports_go_from_findings_to_sweep_to_network(room):
 def test_the_numerics_know_no_file_and_no_cluster():
     for path in (ROOT / "winit/network").rglob("*.py"):
         heads = {name.split(".")[0] for name in imported(path)}
-        if path.name == "compiled.py":  # compiled code is kept in files
+        if path.name == "kept.py":  # compiled code is kept in files
             heads.discard("pathlib")
         assert not heads & {"pyarrow", "dask", "distributed", "pathlib", "duckdb"}, path
 

@@ -129,8 +129,9 @@ def test_on_a_terminal_a_plan_over_the_allowed_size_is_a_question(answer, code, 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"grids": 3}'])
 def test_a_config_that_is_none_is_refused_and_not_written(text, tmp_path):
-    output = tmp_path / "config.yaml"
-    result = run("config", "--json", text, "--output", str(output))
+    output, source = tmp_path / "config.yaml", tmp_path / "given.yaml"
+    source.write_text(text)
+    result = run("config", "--input", str(source), "--output", str(output))
     assert result.exit_code == 2
     assert not output.exists()
 
@@ -326,3 +327,29 @@ def test_a_terminal_that_is_gone_is_written_to_no_more(tmp_path):
         time.sleep(0.02)
     os.close(terminal)
     assert process.wait(60) == 129
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("simulate", "he_normal", "relu", "--width", "9" * 5000),
+        ("simulate", "he_normal", "relu", "--depth", "9" * 5000),
+        ("simulate", "he_normal", "relu", "--depth", "9" * 4000),
+        ("simulate", "he_normal", "relu", "--depth", "1e3"),
+        ("simulate", "he_normal", "relu", "--seed", "9" * 4000),
+        ("simulate", "x" * 10_000, "relu"),
+        ("phase", "(" * 3000),
+        ("plan", "--threads", "9" * 4000),
+        ("plan", "--shards", "9" * 4000),
+        ("sweep", "--shard", "9" * 5000 + "-of-" + "9" * 5000),
+        ("sweep", "--shard", "3-of-2"),
+        ("cluster", "--cluster", "tls://" + "9" * 5000),
+        ("query", "--rows", "9" * 4000, "FROM cells"),
+        ("x" * 10_000,),
+    ],
+)
+def test_an_argument_beyond_reason_is_refused_in_few_words(arguments):
+    result = run(*arguments)
+    assert result.exit_code in {1, 2}
+    assert isinstance(result.exception, SystemExit)
+    assert len(result.output) < 2000

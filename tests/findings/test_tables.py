@@ -9,17 +9,21 @@ import string
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from samples import make_results, tiny
 
-from winit.findings import latex, tables
+from winit.findings import latex, literal, tables
+from winit.findings.answers import write_csv as write_answer
 from winit.findings.claims import CLAIMS
 from winit.findings.claims.tested import write_claims
-from winit.findings.database import Database
-from winit.findings.page import Page, Section, Strong, interval
+from winit.findings.database import Answer, Database
+from winit.findings.page import Label, Page, Section, Strong, interval
 from winit.findings.predictions import write_theory
 from winit.findings.summary import TABLES, summarize
+from winit.network.activations import ACTIVATIONS
+from winit.network.initializers import INITIALIZERS
 from winit.sweep.schema import ANSWERS, RANKING
 
 NAMES = (*TABLES, "claims")
@@ -116,6 +120,68 @@ def test_csv_has_every_digit_and_says_what_is_not_a_number(tmp_path):
     assert json.loads(rows[0]["words"]) == ["a", 'b"é, c']
     assert (rows[1]["words"], rows[2]["words"]) == ("[]", "")
     assert [row["truth"] for row in rows[:3]] == ["true", "false", ""]
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r", "\n", "'", "\uff1d", "''"])
+def test_no_text_in_csv_is_a_formula_and_the_text_can_be_read_back(begins, tmp_path):
+    texts = [f"{begins}1+1", "he_normal", "", None, "a=b"]
+    table = pa.table({"text": texts, "number": [-1.5, 2.0, None, math.inf, -math.inf]})
+    tables.write_csv(tmp_path / "a.csv", table)
+    query = pa.table({f"{begins}name": texts, "number": [-1, 2, None, 3, 4]})
+    with (tmp_path / "b.csv").open("wb") as sink:
+        write_answer(Answer(query.schema, iter(query.to_batches())), sink)
+    for name in ("a.csv", "b.csv"):
+        with (tmp_path / name).open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        assert not re.match("[=+@\\t\\r\\n\uff1d-]", rows[0][0] + header[0])
+        assert [row[0].removeprefix("'") for row in rows] == [text or "" for text in texts]
+        assert rows[0][1] in {"-1.5", "-1"}
+    assert header[0] == f"'{begins}name"
+
+
+@given(st.text().filter(lambda text: not literal._BEGINS_A_FORMULA.match(text)))
+def test_other_texts_in_csv_are_as_they_are(text):
+    assert literal.as_text(text) == text
+    assert literal.column_as_text(pa.array([text, None])).to_pylist() == [text, None]
+
+
+MARKUP = (
+    "<script>alert(1)</script>.py:f", "[a](http://b)", "![a](b)", "**a**", "_a_", "`a`", "``a` ", "a|b",
+    "a\\|b", "~~a~~", "&lt;", "https://a.b/c.py:f", "www.a.b", "a@b.c", ":tada:", "# a #", " a ", "a\\", "\\",
+    "`", "<a@b.c>", "<!-- a -->", "[^1]", "$a$ a_b_c", "normal(std=0.01)", "\x1b[2J", "a\tb",
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.text("<>[]()`*_~|\\&#!:/. ab@-\n") | st.text() | st.sampled_from(MARKUP))
+def test_any_label_in_markdown_is_itself_and_nothing_else(label):
+    made = tables.page_markdown(Page("t", "x", [Section(Label(label), ("a", "b"), [(label, Strong(label))])]))
+    shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in label.replace("\n", "↵"))
+    tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(made)
+    assert [token.type for token in tokens if token.type.endswith("_open")].count("td_open") == 2
+    read = [token.children for token in tokens if token.type == "inline"]
+    assert {child.type for children in read for child in children} <= {
+        "text", "code_inline", "html_inline", "strong_open", "strong_close"
+    }  # fmt: skip
+    heading, cells = read[2], read[-2:]
+    for children in cells:
+        words = "".join("↵" if child.type == "html_inline" else child.content for child in children)
+        assert words == shown
+        assert {child.content for child in children if child.type == "html_inline"} <= {"<br>"}
+    if label:
+        assert "".join(child.content for child in heading) == shown.replace("↵", "\\n")
+
+
+def test_a_label_without_markup_stands_as_it_is():
+    for label in (*INITIALIZERS, *ACTIVATIONS, "normal(std=0.01)", "500-50", "-1.5", "a_b.py:f"):
+        assert literal.as_markdown(label) == label
+
+
+@pytest.mark.parametrize("label", MARKUP)
+def test_a_heading_in_latex_is_escaped_as_a_cell_is(label):
+    made = latex.page(Page("t", "x", [Section(Label(label), ("a",), [("b",)])]), "name")
+    assert f"\\caption{{t: {latex.cell(label)}}}" in made
+    assert made.isascii()
 
 
 def test_an_interval_is_one_cell_and_no_interval_is_said_as_such():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winit.network import labels
@@ -83,3 +83,81 @@ def test_every_entry_of_the_catalogue_is_found_by_its_canonical_label(find, cata
         found = find(entry.label)
         assert found.entry is entry
         assert find(found.label) == found
+
+
+ODD = (
+    "normal(std=" + "(" * 3000 + ")",
+    "normal(std=" + "-" * 4000 + "1)",
+    "normal(std=" + "[" * 2000 + "]" * 2000 + ")",
+    "normal(std=1e999)",
+    "normal(std=-1e999)",
+    "normal(std=" + "9" * 4000 + ")",
+    "normal(std=" + "9" * 400 + ")",
+    "normal(std=0x" + "f" * 4000 + ")",
+    "normal(std=1j)",
+    "normal(std=1 + 1)",
+    "normal(std=None)",
+    "normal(std='\\d')",
+    "normal(std=f'{1}')",
+    "normal(std=b'1')",
+    "normal(std=lambda: 1)",
+    "normal(std=\0)",
+    "normal\0",
+    "normal(*[1])",
+    "normal(**{})",
+    "normal(std=1)(std=1)",
+    "normal(" + "x" * 10**6 + ")",
+    "x" * 10**6,
+    "x.py:f" * 600,
+    "normal(std=1, " + "x" * 2000 + "=1)",
+    "orthogonal(gain=True)",
+    "a\x1b[2Jb",
+)
+
+
+def said_of(call, label):
+    """What a LabelError says, in few words; nothing where there is none."""
+    try:
+        call(label)
+    except labels.LabelError as error:
+        said = str(error)
+    else:
+        said = ""
+    assert len(said) <= labels.LONGEST_ERROR
+    return said
+
+
+@pytest.mark.parametrize("make", [initializer, activation])
+@pytest.mark.parametrize("label", ODD, ids=range(len(ODD)))
+def test_an_odd_label_is_refused_in_few_words(make, label):
+    assert said_of(make, label)
+
+
+@settings(deadline=None)
+@given(st.text() | st.text("()[]{}-+=,.'\"\\\\ abe1_*:#\n"))
+def test_no_text_is_a_label_that_ends_in_another_error(text):
+    for label in (text, f"normal({text})", f"normal(std={text})"):
+        said_of(labels.parse, label)
+        said_of(initializer, label)
+
+
+def arguments_of(entry):
+    return labels.arguments_of(entry.function).parameters
+
+
+HUGE = ("1e300", "1e-300", "-1e300", str(2**62), str(-(2**62)), str(2**64), "0", "-1", "True", "'a'", "nan")
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (make, name)
+        for make, names in ((initializer, INITIALIZERS), (activation, ACTIVATIONS))
+        for name in names
+    ],
+)
+def test_no_value_of_an_argument_ends_in_another_error(make, name):
+    known = {initializer: INITIALIZERS, activation: ACTIVATIONS}[make][name]
+    for argument in labels.arguments_of(known.function).parameters:
+        for value in HUGE:
+            said_of(make, f"{name}({argument}={value})")

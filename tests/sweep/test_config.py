@@ -1,16 +1,21 @@
 """The config: what is accepted in which spelling, and every error at once."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import TINY, tiny
 
-from winit.sweep.config import Config, ProbeSettings
-from winit.sweep.problems import ConfigError
+from winit.errors import WinitError
+from winit.sweep.config import _SECTIONS, Config, ProbeSettings
+from winit.sweep.folders import check_place
+from winit.sweep.problems import LONGEST_PROBLEM, MOST_PROBLEMS, ConfigError
+from winit.sweep.reading import DEEPEST, LARGEST_FILE, MOST_VALUES, from_yaml
+from winit.sweep.settings import ClusterSettings
 
 GRID = TINY["grids"][0]
 
@@ -95,18 +100,204 @@ def test_what_is_no_config_at_all_is_refused(data):
     assert problems(data)
 
 
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.dates()
+    | st.binary()
+    | st.sampled_from([1, -1]).map(lambda sign: sign * 10**5000)  # which Python itself does not write
+    | st.sampled_from(["9" * 5000, "x" * 10**5, float("inf"), "1e999 GB", "a\x1b[2Jb"])
+)
+KEYS = (
+    *Config.model_fields,
+    *Config.model_fields["grids"].annotation.__args__[0].model_fields,
+    "batch",
+    "memory",
+)
+BOUND = (MOST_PROBLEMS + 2) * (LONGEST_PROBLEM + 10)
+
+
+def said_of(call, *arguments):
+    """What an error says: within its bounds, and nothing that a terminal would obey; nothing without one."""
+    try:
+        call(*arguments)
+    except ConfigError as error:
+        said = str(error)
+    else:
+        said = ""
+    assert len(said) <= BOUND
+    assert all(line.isprintable() for line in said.split("\n"))
+    return said
+
+
+def refused(call, *arguments):
+    said = said_of(call, *arguments)
+    assert said
+    return said
+
+
+@settings(deadline=None)
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-        lambda s: (
-            st.lists(s)
-            | st.dictionaries(st.sampled_from(["grids", "probe", "depth", "seed", "width", "initializer"]), s)
-        ),
+        SCALARS,
+        lambda s: st.lists(s) | st.dictionaries(st.sampled_from(KEYS) | st.text() | st.integers(), s),
     )
 )
 def test_nothing_that_yaml_can_hold_ends_in_another_error(data):
-    with pytest.raises(ConfigError):
-        Config.checked(data, "test")
+    refused(Config.checked, data, "test")
+
+
+SECTIONS = sorted({name for model in _SECTIONS.values() for name in model.model_fields})
+
+
+@settings(deadline=None)
+@given(st.sampled_from(SECTIONS), SCALARS | st.lists(SCALARS, max_size=3))
+def test_no_value_of_any_key_ends_in_another_error(key, value):
+    """In every section that has the key; there the others are as they should be."""
+    valid_grid = GRID | {key: value} if key in GRID or key == "probe" else GRID
+    run = TINY["training"]["grids"][0]
+    data = TINY | {
+        "grids": [valid_grid],
+        "training": {"grids": [run | {key: value} if key in run else run]},
+        "probe": {key: value} if key in ProbeSettings.model_fields else {},
+        "cluster": {key: value} if key in ClusterSettings.model_fields else {"batch": {key: value}},
+    }
+    said_of(lambda: Config.checked(data, "test", any_size=True))
+
+
+@settings(deadline=None)
+@given(st.text() | st.text("[]{}:,-*&!<? \n'\"#|>%@`a1"))
+def test_no_text_ends_in_another_error(text):
+    refused(lambda: Config.checked(from_yaml(text, "test"), "test"))
+
+
+LINE = "grids: [{initializer: he_normal, activation: relu, depth: 1, width: 1, seed: %s}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("grids: [&a [x], *a]", "not a mapping"),
+        ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), f"more than {DEEPEST} deep"),
+        ("{a: " * (DEEPEST + 1) + "}" * (DEEPEST + 1), f"more than {DEEPEST} deep"),
+        ("a: &a [*a]", "holds itself"),
+        ("a: &a {b: *a}", "holds itself"),
+        ("a: *b", "undefined alias"),
+        ("a: 1\n---\nb: 1", "another document"),
+        ("? [a]\n: 1", "unhashable"),
+        ("a: !!python/name:os.system x", "could not determine a constructor"),
+        ("!!map [a]", "expected a mapping"),
+        ("a: !!int ''", "'' is no int"),
+        ("a: !!timestamp x", "'x' is no timestamp"),
+        (LINE % "2026-02-30", "line 1, column 78: '2026-02-30' is no timestamp"),
+        (LINE % "2026-02-28", "the date 2026-02-28 is not a whole number"),
+        (LINE % ("9" * 5000), "is no int"),
+        (LINE % ("0x" + "f" * 5000), "a whole number of 20,000 bits is too large"),
+        (LINE % f"{{first: {2**63 - 1}, count: 2}}", "too large for a seed"),
+        ("", "is not a mapping"),
+        ("a: b\0", "control characters are not allowed"),
+    ],
+)
+def test_odd_yaml_is_refused_in_few_words(text, word):
+    said = refused(lambda: Config.checked(from_yaml(text, "test"), "test"))
+    assert word in said
+    assert len(said.splitlines()) <= 3
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_an_alias_counts_as_all_that_it_stands_for(merged):
+    levels = [f"a{i}: &a{i} " for i in range(8)]
+    uses = "{{<<: [{}]}}" if merged else "[{}]"
+    lines = [levels[0] + "{x: 1}"]
+    lines += [level + uses.format(", ".join([f"*a{i}"] * 10)) for i, level in enumerate(levels[1:])]
+    assert f"more than {MOST_VALUES:,} values" in refused(from_yaml, "\n".join(lines), "test")
+    shared = [1, 2]
+    for _ in range(30):
+        shared = [shared, shared]
+    assert f"more than {MOST_VALUES:,} values" in refused(Config.checked, {"grids": shared}, "test")
+
+
+def test_aliases_and_merge_keys_are_what_they_stand_for():
+    text = """
+        common: &c {activation: relu, depth: 1, width: 4, seed: &s [5, 3, 3]}
+        grids: [{<<: *c, depth: [2], initializer: zeros}, {<<: *c, initializer: [zeros], seed: *s}]
+    """
+    data = from_yaml(text, "test")
+    del data["common"]
+    config = Config.checked(data, "test")
+    assert [grid.depth for grid in config.grids] == [[2], [1]]
+    assert [grid.seed for grid in config.grids] == [[5, 3, 3], [5, 3, 3]]
+
+
+def test_a_list_that_holds_itself_is_refused():
+    data = {"grids": []}
+    data["grids"].append(data)
+    assert "deep" in refused(Config.checked, data, "test")
+
+
+def test_of_many_problems_some_are_listed_and_all_are_counted():
+    said = refused(Config.checked, TINY | {"grids": [GRID | {"depth": ["x"] * 1000}]}, "test")
+    head, *lines, last = said.splitlines()
+    assert head == "test: 1,000 problems, nothing was started"
+    assert len(lines) == MOST_PROBLEMS
+    assert last == f"  and {1000 - MOST_PROBLEMS} more"
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "device", "large", "bytes", "mark"])
+def test_what_is_no_text_in_a_regular_file_is_refused(what, tmp_path):
+    path = tmp_path / "config.yaml"
+    text = yaml.safe_dump(TINY)
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    elif what == "device":
+        path = Path("/dev/zero")
+    elif what == "large":
+        path.write_text(text + "#" * LARGEST_FILE)
+    elif what == "bytes":
+        path.write_bytes(bytes(range(256)))
+    else:
+        path.write_text(text, encoding="utf-8-sig")
+        assert Config.read(path) == Config.checked(TINY, "test")
+        return
+    assert len(refused(Config.read, path).splitlines()) == 2
+
+
+def test_a_range_of_seeds_stays_a_range():
+    config = tiny(seed={"first": 7, "count": 10**6}, initializer="zeros", activation="relu", depth=1, width=1)
+    (grid,) = config.grids
+    assert grid.seed == range(7, 1_000_007)
+    assert grid.size == 1_000_000
+    written = config.to_yaml()
+    assert "seed:\n    first: 7\n    count: 1000000\n" in written
+    assert Config.checked(from_yaml(written, "test"), "test") == config
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 5), min_size=1, max_size=5)
+    | st.builds(lambda a, n: list(range(a, a + n)), st.integers(0, 9), st.integers(1, 9))
+)
+def test_seeds_are_those_that_were_given(seeds):
+    config = tiny(seed=seeds)
+    (grid,) = config.grids
+    assert list(grid.seed) == seeds
+    assert Config.checked(yaml.safe_load(config.to_yaml()), "test") == config
+    if seeds == list(range(seeds[0], seeds[0] + len(seeds))):
+        assert config == tiny(seed={"first": seeds[0], "count": len(seeds)})
+        assert config.digest == tiny(seed={"first": seeds[0], "count": len(seeds)}).digest
+
+
+def test_every_activation_is_tried_with_what_asks_for_it():
+    grid = GRID | {"initializer": ["he_normal", "critical"], "activation": ["tanh", "gelu", "abs"]}
+    (message,) = problems({"grids": [grid]}).values()
+    assert "with gelu, critical" in message
+    assert "tanh" not in message
+    assert "he_normal" not in message
 
 
 @pytest.mark.parametrize(
@@ -118,7 +309,7 @@ def test_nothing_that_yaml_can_hold_ends_in_another_error(data):
         ({"sweep": {"part_seconds": float("inf")}}, "at most"),
         ({"sweep": {"block_seconds": 0}}, "above 0"),
         ({"sweep": {"max_cells": 95}}, "96 cells, more than sweep.max_cells, which is 95"),
-        ({"results": "a{b}"}, "not a folder name"),
+        ({"results": "a{b}"}, "named without"),
         ({"results": ""}, "is empty"),
         ({"cluster": {"kind": "locl"}}, "did you mean 'local'?"),
     ],
@@ -150,6 +341,69 @@ def test_a_million_cells_pass_and_one_more_does_not():
 @pytest.mark.parametrize(("given", "folder"), [("res/", "res"), ("./a//b", "a/b"), ("/x/y/", "/x/y")])
 def test_the_results_folder_has_one_spelling(given, folder):
     assert Config.checked(TINY | {"results": given}, "test").results == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("a:b", "has : in it"),
+        ("/a:b/c", "has : in it"),
+        ("a{b}*?", "has { } * ? in it"),
+        ("-x", "begins with -"),
+        ("-x/y", "begins with -"),
+        ("a\nb", "cannot be shown"),
+        ("a\tb", "cannot be shown"),
+        ("a\x1b[2J", "cannot be shown"),
+        ("a\u202eb", "cannot be shown"),
+        ("a ", "begins or ends with a space"),
+        (" a", "begins or ends with a space"),
+        ("a /b", "begins or ends with a space"),
+        (" ", "begins or ends with a space"),
+        (".", "a folder in it, such as results"),
+        ("./", "a folder in it, such as results"),
+        ("..", "a folder in it"),
+        ("a/..", "a folder in it"),
+        ("/", "such as /results"),
+        ("~", "a folder in it"),
+        ("~nobody-of-that-name/x", "home folder of nobody"),
+        ("x" * 256, "more than 255 bytes"),
+        ("é" * 200, "more than 255 bytes"),
+        ("x/" * 2000, "more than 3,800 bytes"),
+        ("", "is empty"),
+        (3, "not text"),
+        (None, "not text"),
+        ("\ud800", "cannot be shown"),
+        ("a\0b", "cannot be shown"),
+    ],
+)
+def test_a_results_folder_that_some_step_cannot_take_is_refused(name, word):
+    found = problems(TINY | {"results": name})
+    assert list(found) == ["results"]
+    assert word in found["results"]
+
+
+@pytest.mark.parametrize(
+    "name", ["res[1]", "a b", "a'b", 'a"b', "a$b", "é/ü", "../a", "a/-x", "a%b", "=a", "@a", "a\\b"]
+)
+def test_other_names_of_results_folders_stay_as_they_are(name):
+    assert Config.checked(TINY | {"results": name}, "test").results == name
+
+
+def test_a_place_that_cannot_be_filled_is_refused(tmp_path):
+    check_place(tmp_path / "new/folder")
+    check_place(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nothing")
+    for name, word in {
+        "file": "is no folder",
+        "file/a": "is no folder",
+        "link/a": "is a link to nothing",
+    }.items():
+        with pytest.raises(WinitError, match=word):
+            check_place(tmp_path / name)
+    with pytest.raises(WinitError, match="/proc cannot be written"):
+        check_place(Path("/proc/results"))
 
 
 def test_a_home_folder_is_found():

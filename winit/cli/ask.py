@@ -46,7 +46,11 @@ def _view_names() -> Iterable[str]:
     help=f"Write it to a file: {', '.join(_ENDINGS)}.",
 )
 @click.option(
-    "--rows", type=click.IntRange(1), default=40, show_default=True, help="Rows that a table shows at most."
+    "--rows",
+    type=click.IntRange(1, 10**9),
+    default=40,
+    show_default=True,
+    help="Rows that a table shows at most.",
 )
 @click.option("--schema", is_flag=True, help="List the views with their columns; with a name, that view.")
 def query(
@@ -59,7 +63,8 @@ def query(
 
     csv, json and parquet have every row and every digit, table and md four digits. Lists are JSON in csv.
     What is not finite is nan, inf or -inf in csv, and "NaN", "Infinity" or "-Infinity" in json, which has
-    no numbers for them; null is an empty field in csv.
+    no numbers for them; null is an empty field in csv, and a text that a spreadsheet would compute has an
+    apostrophe before it.
     """
     from winit.cli.screen import reader_may_leave
     from winit.findings.database import Database

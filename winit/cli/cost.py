@@ -16,7 +16,9 @@ _FAILED_SHOWN = 20
 @click.command(cls=Command, example="winit plan --config config/default.yaml --threads 32")
 @config_option
 @threads_option
-@click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Sweeps to cut it into.")
+@click.option(
+    "--shards", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Sweeps to cut it into."
+)
 @click.option("--write", is_flag=True, help="Write it to plan.parquet, which the sweep reads.")
 @click.option("--yes", is_flag=True, help="Plan even more cells than sweep.max_cells.")
 def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -> None:

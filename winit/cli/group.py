@@ -16,6 +16,7 @@ from winit.signals import Terminated, leave_when_told
 from winit.visible import visible
 
 _DEBUG = "winit.debug"
+_LONGEST = 500
 
 
 def _remember(context: click.Context, _: click.Parameter, debug: bool) -> None:
@@ -93,6 +94,11 @@ class _Group(click.Group):
         except Terminated as error:
             click.echo(visible(f"winit: {error}", lines=True), err=True)
             context.exit(error.exit_code)
+        except click.UsageError as error:
+            # Of what was typed no more is repeated than some lines.
+            if len(error.message) <= _LONGEST:
+                raise
+            raise click.UsageError(f"{error.message[:_LONGEST]}…", error.ctx) from None
         except (WinitError, OSError) as error:
             if context.meta[_DEBUG]:
                 raise

@@ -67,7 +67,7 @@ results_option = click.option(
 
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 1_000_000),
     default=0,
     help="Workers on this machine.  [default: one for each core]",
 )

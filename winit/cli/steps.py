@@ -1,6 +1,6 @@
 """The workflow's steps, as its rules call them."""
 
-import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,32 +15,27 @@ from winit.cli.options import (
     results_option,
     threads_option,
 )
+from winit.errors import quoted
 from winit.visible import visible
 
 if TYPE_CHECKING:
     from winit.sweep.engine import Outcome
 
 
-@click.command(
-    cls=Command,
-    example='winit config --json \'{"grids": [{"initializer": "he_normal", "activation": "relu", "depth": 10,'
-    ' "width": 500, "seed": 0}]}\' --output config.yaml',
+@click.command(cls=Command, example="winit config --input config/default.yaml --output canonical.yaml")
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    required=True,
+    help="A YAML or JSON file; - reads standard input.",
 )
-@click.option("--json", "text", required=True, help="The config as JSON, as Snakemake merged it.")
-@click.option("--output", type=click.Path(path_type=Path), required=True)
-def config(text: str, output: Path) -> None:
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def config(source: Path, output: Path) -> None:
     """Check a config and write it in its canonical form."""
     from winit.sweep.config import Config
-    from winit.sweep.files import replacing
-    from winit.sweep.problems import ConfigError, Problem
 
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise ConfigError("--json", [Problem("", f"is not JSON: {error}")]) from None
-    checked = Config.checked(data, "config")
-    with replacing(output) as file:
-        file.write_text(checked.to_yaml(), encoding="utf-8")
+    Config.read(None if source == Path("-") else source).write(output)
 
 
 @click.command(cls=Command, example="winit sweep --config config/default.yaml --threads 8")
@@ -57,10 +52,11 @@ def sweep(config_file: Path, shard: str, threads: int, cluster: str | None) -> N
     from winit.sweep.run import sweep_shard
 
     config, results = opened(config_file, cluster)
-    number, _, count = shard.partition("-of-")
-    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
-        raise click.BadParameter(f"{shard!r} is not of the form 3-of-64", param_hint="--shard")
-    _tell(sweep_shard(config, results, int(number), int(count), threads or available_cores()), "cells")
+    found = re.fullmatch("([1-9][0-9]{0,8})-of-([1-9][0-9]{0,8})", shard)
+    number, count = map(int, found.groups()) if found else (1, 0)
+    if number > count:
+        raise click.BadParameter(f"{quoted(shard)} is not of the form 3-of-64", param_hint="--shard")
+    _tell(sweep_shard(config, results, number, count, threads or available_cores()), "cells")
 
 
 def _tell(outcome: "Outcome", unit: str) -> None:

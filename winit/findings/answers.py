@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from winit.findings.database import Answer
+from winit.findings.literal import as_markdown_cell, as_text, column_as_text
 from winit.sweep.files import parquet_options
 from winit.visible import visible, visible_in_json
 
@@ -28,23 +29,30 @@ _ITEMS_SHOWN = 3
 
 
 def write_csv(answer: Answer, sink: BinaryIO) -> None:
-    """Null is an empty field, an empty text is ``""``; lists are JSON; not finite are nan, inf and -inf."""
+    """Null is an empty field, an empty text is ``""``; lists are JSON; not finite are nan, inf and -inf.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it (``literal``).
+    """
     from pyarrow.csv import CSVWriter
 
     flat = [any(is_kind(field.type) for is_kind in _FLAT) for field in answer.schema]
     schema = pa.schema(
         [
-            field if plain else pa.field(field.name, pa.string())
+            pa.field(as_text(field.name), field.type if plain else pa.string())
             for field, plain in zip(answer.schema, flat, strict=True)
         ]
     )
     with CSVWriter(sink, schema) as writer:
         for batch in answer.batches:
             columns = [
-                column if plain else _as_json(column)
+                _in_csv(column) if plain else _as_json(column)
                 for column, plain in zip(batch.columns, flat, strict=True)
             ]
             writer.write_batch(pa.record_batch(columns, schema=schema))
+
+
+def _in_csv(column: pa.Array) -> pa.Array:
+    return column_as_text(column) if pa.types.is_string(column.type) else column
 
 
 def _as_json(column: pa.Array) -> pa.Array:
@@ -79,8 +87,7 @@ def write_markdown(answer: Answer, sink: BinaryIO) -> None:
 
 
 def _write_line(sink: BinaryIO, cells: Iterable[str]) -> None:
-    escaped = (visible(cell.replace("|", "\\|").replace("\n", "<br>")) for cell in cells)
-    sink.write(f"| {' | '.join(escaped)} |\n".encode())
+    sink.write(f"| {' | '.join(visible(as_markdown_cell(cell)) for cell in cells)} |\n".encode())
 
 
 WRITERS: dict[str, Callable[[Answer, BinaryIO], None]] = {

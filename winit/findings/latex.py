@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from winit.findings.page import NOTHING, Page, Section, Strong, shown
+from winit.findings.page import NOTHING, Label, Page, Section, Strong, shown
 
 PACKAGES = ("array", "booktabs", "longtable")
 _HEAD = f"% Needs \\usepackage{{{','.join(PACKAGES)}}}"
@@ -98,11 +98,14 @@ def page(page: Page, name: str) -> str:
     """A page for an input command: its text, then a longtable with caption and label for each section."""
     parts = [_HEAD, prose(page.text)]
     for number, section in enumerate(page.sections, start=1):
-        title = f"{page.title}: {section.heading}" if section.heading else page.title
+        title = prose(page.title)
+        if section.heading:
+            written = _plain if isinstance(section.heading, Label) else prose
+            title += f": {written(section.heading)}"
         if section.rows:
             parts.append(_table(section, title, f"tab:{name}-{number}"))
         else:
-            parts.append(f"\\paragraph{{{prose(title)}}}")
+            parts.append(f"\\paragraph{{{title}}}")
         if section.notes:
             items = [f"\\item {prose(note)}" for note in section.notes]
             parts.append("\n".join(["\\begin{itemize}", *items, "\\end{itemize}"]))
@@ -116,7 +119,7 @@ def _table(section: Section, title: str, label: str) -> str:
         [
             "{\\footnotesize\\setlength{\\tabcolsep}{3pt}",
             f"\\begin{{longtable}}{{@{{}}{_columns(section)}@{{}}}}",
-            f"\\caption{{{prose(title)}}}\\label{{{label}}}\\\\",
+            f"\\caption{{{title}}}\\label{{{label}}}\\\\",
             f"\\toprule\n{header}\n\\midrule\n\\endfirsthead",
             f"\\toprule\n{header}\n\\midrule\n\\endhead",
             "\\bottomrule\n\\endfoot",

@@ -14,9 +14,18 @@ class Strong(str):
     __slots__ = ()
 
 
+class Label(str):
+    """A heading that is shown as it is: nothing in it is code."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Section:
-    """A table with its heading, and what is said below it. In texts, what is between backticks is code."""
+    """A table with its heading, and what is said below it. In texts, what is between backticks is code.
+
+    Cells are shown as they are.
+    """
 
     heading: str
     header: Sequence[str]
@@ -61,4 +70,4 @@ def by_activation(
     sections: dict[str, list[Sequence[object]]] = {}
     for row in rows:
         sections.setdefault(row["activation"], []).append(cells(row))
-    return [Section(activation, header, found) for activation, found in sorted(sections.items())]
+    return [Section(Label(activation), header, found) for activation, found in sorted(sections.items())]

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from tabulate import tabulate
 
 from winit.findings import latex
-from winit.findings.page import Page, Strong, shown
+from winit.findings.literal import as_markdown, as_markdown_cell, as_text
+from winit.findings.page import Label, Page, Strong, shown
 from winit.sweep.schema import NETWORK_KEYS, PROBE_KEYS
 
 FORMATS = ("parquet", "csv", "md", "tex")
@@ -48,7 +49,10 @@ def write(new: Callable[[Path], Path], folder: Path, name: str, table: Table) ->
 
 
 def write_csv(path: Path, table: pa.Table) -> None:
-    """Every digit. Null is an empty field, a number that is not finite inf, -inf or nan, a list JSON."""
+    """Every digit. Null is an empty field, a number that is not finite inf, -inf or nan, a list JSON.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it (``literal``).
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(table.column_names)
@@ -63,14 +67,15 @@ def _field(value: object) -> object:
         # JSON has no number that is not finite: in a list it is a string.
         items = [str(item) if isinstance(item, float) and not math.isfinite(item) else item for item in value]
         return json.dumps(items, ensure_ascii=False)
-    return value
+    return as_text(value) if isinstance(value, str) else value
 
 
 def page_markdown(page: Page) -> str:
     """A page as Markdown."""
     parts = [f"# {page.title}\n\n{page.text}\n"]
     for section in page.sections:
-        heading = f"## {section.heading}\n\n" if section.heading else ""
+        words = section.heading
+        heading = f"## {as_markdown(words) if isinstance(words, Label) else words}\n\n" if words else ""
         table = markdown(section.header, section.rows) if section.rows else ""
         notes = "".join(f"- {note}\n" for note in section.notes)
         parts.append(heading + "\n".join(filter(None, (table, notes))))
@@ -84,8 +89,8 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _marked(value: object) -> str:
-    cell = shown(value).replace("|", "\\|")
-    return f"**{cell}**" if isinstance(value, Strong) else cell
+    cell = as_markdown_cell(shown(value))
+    return f"**{cell}**" if isinstance(value, Strong) and cell else cell
 
 
 def text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -13,12 +13,15 @@ import keyword
 import math
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, ForwardRef, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 import numpy as np
+
+from winit.errors import LONGEST_QUOTE, quoted, shortened
 
 _TYPE_NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
 
@@ -29,10 +32,20 @@ _NAME = r"[^()\s][^()]*\.py:\w+|[^()\s]+"
 _CALL = re.compile(rf"\s*(?P<name>{_NAME})\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
 # An error lists a catalogue of so few entries whole.
 _FEW = 8
+# A name as long as this resembles none.
+_LONG = 100
+_LARGEST = 2**63
+LONGEST = 4096
+"""Characters of a label."""
+LONGEST_ERROR = 1000
+"""Characters of what a ``LabelError`` says."""
 
 
 class LabelError(ValueError):
-    """A label that names nothing, or gives arguments that do not fit; the message says the mend."""
+    """A label that names nothing, or gives arguments that do not fit; the message, a line, says the mend."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shortened(message, LONGEST_ERROR))
 
 
 @dataclass(frozen=True)
@@ -46,39 +59,54 @@ class Call:
 
 def parse(text: str) -> Call:
     """Take a label apart. Raises LabelError where it is not of the form ``name(argument=value, …)``."""
+    if len(text) > LONGEST:
+        raise LabelError(f"{quoted(text)} is longer than {LONGEST:,} characters")
     match = _CALL.fullmatch(text)
-    if match is None:
-        raise LabelError(f"{text!r} is not of the form name or name(argument=value)")
+    if match is None or not match["name"].isprintable():
+        raise LabelError(f"{quoted(text)} is not of the form name or name(argument=value)")
+    source = f"f({match['arguments'] or ''})"
     try:
-        tree = ast.parse(f"f({match['arguments'] or ''})", mode="eval").body
-    except SyntaxError:
-        raise LabelError(f"{text!r} is not of the form name(argument=value)") from None
+        with warnings.catch_warnings(action="ignore"):  # of escapes that Python does not know
+            tree = ast.parse(source, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise LabelError(f"{quoted(text)} is not of the form name(argument=value)") from None
     if (
         not isinstance(tree, ast.Call)
         or not isinstance(tree.func, ast.Name)
         or any(argument.arg is None for argument in tree.keywords)
     ):
-        raise LabelError(f"{text!r} is not of the form name(argument=value)")
+        raise LabelError(f"{quoted(text)} is not of the form name(argument=value)")
     names = [argument.arg for argument in tree.keywords]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise LabelError(f"{text!r} gives {', '.join(map(str, twice))} twice")
+        raise LabelError(f"{quoted(text)} gives {', '.join(map(quoted, twice))} twice")
+
+    def value_of(node: ast.expr) -> Value:
+        value = _value(node)
+        if value is None:
+            written = quoted(ast.get_source_segment(source, node))
+            raise LabelError(f"{written} in {quoted(text)} is not a number or a word")
+        if isinstance(value, int) and abs(value) >= _LARGEST:
+            raise LabelError(f"{quoted(value)} in {quoted(text)} is too large")
+        return value
+
     return Call(
         match["name"],
-        tuple(_value(node, text) for node in tree.args),
-        tuple((str(argument.arg), _value(argument.value, text)) for argument in tree.keywords),
+        tuple(map(value_of, tree.args)),
+        tuple((str(argument.arg), value_of(argument.value)) for argument in tree.keywords),
     )
 
 
-def _value(node: ast.expr, text: str) -> Value:
+def _value(node: ast.expr) -> Value | None:
+    """A number, a word, true or false; None where it is anything else."""
     if isinstance(node, ast.Name):  # mode=fan_out, without quotes, as YAML users write it
         return node.id
-    try:
-        value = ast.literal_eval(node)
-    except ValueError:
-        value = None
-    if not isinstance(value, (float, int, str)):
-        raise LabelError(f"{ast.unparse(node)!r} in {text!r} is not a number or a word")
-    return value
+    if isinstance(node, ast.Constant) and isinstance(node.value, (float, int, str)):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        number = node.operand.value if isinstance(node.operand, ast.Constant) else None
+        if isinstance(number, (int, float)) and not isinstance(number, bool):
+            return -number if isinstance(node.op, ast.USub) else number
+    return None
 
 
 def bind(call: Call, function: Callable[..., Any]) -> dict[str, Value]:
@@ -92,11 +120,12 @@ def bind(call: Call, function: Callable[..., Any]) -> dict[str, Value]:
         if name not in signature.parameters:
             known = ", ".join(signature.parameters) or "none"
             hint = suggestion(name, signature.parameters)
-            raise LabelError(f"{call.name} has no argument {name!r}{hint} (it has: {known})")
+            raise LabelError(f"{_short(call.name)} has no argument {quoted(name)}{hint} (it has: {known})")
     try:
         bound = signature.bind(*call.positional, **dict(call.keyword))
     except TypeError as error:
-        raise LabelError(f"{call.name}{signature}: {error}") from None
+        said = shortened(str(error), LONGEST_QUOTE)
+        raise LabelError(f"{_short(call.name)}{signature}: {said}") from None
     bound.apply_defaults()
     return {
         name: _checked(call.name, signature.parameters[name], value)
@@ -168,7 +197,7 @@ def _checked(owner: str, parameter: inspect.Parameter, value: Value) -> Value:
     if words:
         wanted.append(f"allowed: {', '.join(words)}")
     hint = suggestion(str(value), words)
-    raise LabelError(f"{owner}: {parameter.name} is {value!r}{hint} ({'; '.join(wanted)})")
+    raise LabelError(f"{_short(owner)}: {parameter.name} is {quoted(value)}{hint} ({'; '.join(wanted)})")
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
@@ -202,6 +231,10 @@ def signature_of(name: str, function: Callable[..., Any]) -> str:
     return f"{name}({', '.join(arguments)})" if arguments else name
 
 
+def _short(name: str) -> str:
+    return shortened(name, LONGEST_QUOTE)
+
+
 def described(error: BaseException) -> str:
     """What was raised, on one line."""
     lines = str(error).strip().splitlines()
@@ -210,6 +243,8 @@ def described(error: BaseException) -> str:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` where a known name is near ``name``, else nothing."""
+    if len(name) > _LONG:
+        return ""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -251,6 +286,7 @@ def resolve(
         entry = catalogue[call.name]
     else:
         lists = f"`winit {kind}s` lists them" if len(catalogue) > _FEW else f"allowed: {', '.join(catalogue)}"
-        raise LabelError(f"unknown {kind} {call.name!r}{suggestion(call.name, catalogue)} ({lists})")
+        hint = suggestion(call.name, catalogue)
+        raise LabelError(f"unknown {kind} {quoted(call.name)}{hint} ({lists})")
     arguments = bind(call, entry.function)
     return canonical(entry.name, entry.function, arguments), entry, tuple(arguments.items())

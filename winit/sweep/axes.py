@@ -1,10 +1,20 @@
 """The axes of a grid: what may stand on each, and how it is written."""
 
+import operator
 import re
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
+from winit.errors import quoted
 from winit.network.activations import activation
 from winit.network.datasets import dataset
 from winit.network.initializers import initializer
@@ -12,29 +22,41 @@ from winit.network.inputs import input_of
 from winit.sweep.fields import LARGEST_WIDTH, Model, Seed, SeedCount, counted_in
 from winit.sweep.sources import with_source
 
+_WIDTH = re.compile(r"[1-9][0-9]*(-[1-9][0-9]*)?")
+
 
 def _listed(value: Any) -> Any:
     """A single value is an axis of one."""
     return value if isinstance(value, list) else [value]
 
 
-def _seeds(value: Any) -> Any:
-    """``{first, count}`` is the list of so many seeds."""
+def _seeds(value: Any, listed: ValidatorFunctionWrapHandler) -> "range | list[int]":
+    """Consecutive seeds are a range, however they are written; others are a list."""
+    if isinstance(value, range):
+        return value
     if isinstance(value, dict):
-        value = SeedRange.model_validate(value)
-        return list(range(value.first, value.first + value.count))
-    return _listed(value)
+        seeds = SeedRange.model_validate(value)
+        return range(seeds.first, seeds.first + seeds.count)
+    checked: list[int] = listed(_listed(value))
+    consecutive = range(checked[0], checked[0] + len(checked))
+    return consecutive if all(map(operator.eq, checked, consecutive)) else checked
+
+
+def _written(seeds: "range | list[int]") -> "dict[str, int] | list[int]":
+    return {"first": seeds.start, "count": len(seeds)} if isinstance(seeds, range) else seeds
 
 
 def _width(value: Any) -> Any:
-    text = str(value).replace(" ", "")
-    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)?", text):
+    text = value.replace(" ", "") if isinstance(value, str) else quoted(value)
+    large = isinstance(value, int) and value > LARGEST_WIDTH
+    if isinstance(value, bool) or not (large or _WIDTH.fullmatch(text)):
         raise ValueError(
-            f"{value!r} is not a width; give a positive whole number such as 500,"
+            f"{quoted(value)} is not a width; give a positive whole number such as 500,"
             " or a taper from the first layer to the last such as '1024-64'"
         )
-    if max(int(end) for end in text.split("-")) > LARGEST_WIDTH:
-        raise ValueError(f"{value!r} is too large; a width is at most {LARGEST_WIDTH}")
+    # The digits are counted first: Python itself does not read thousands of them.
+    if large or any(len(end) > 7 or int(end) > LARGEST_WIDTH for end in text.split("-")):
+        raise ValueError(f"{quoted(value)} is too large; a width is at most {LARGEST_WIDTH}")
     return text
 
 
@@ -68,11 +90,19 @@ class SeedRange(Model):
         description="how many there are", examples=[5], json_schema_extra=counted_in("seeds")
     )
 
+    @model_validator(mode="after")
+    def _all_are_seeds(self) -> Self:
+        if self.first + self.count > 2**63:
+            raise ValueError(f"the last of {self.count} seeds from {self.first} on is too large for a seed")
+        return self
+
 
 Point = TypeVar("Point")
 Axis = Annotated[list[Point], Field(min_length=1), BeforeValidator(_listed)]
 Seeds = Annotated[
     list[Seed],
     Field(min_length=1),
-    BeforeValidator(_seeds, json_schema_input_type=Seed | list[Seed] | SeedRange),
+    WrapValidator(_seeds, json_schema_input_type=Seed | list[Seed] | SeedRange),
+    PlainSerializer(_written),
 ]
+"""Held as a ``range`` where they are consecutive: a million of them take no more room than two."""

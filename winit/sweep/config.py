@@ -4,7 +4,7 @@ The models below are the one source: the check and the errors follow from them. 
 what a YAML file or Snakemake holds, and gives the canonical config or a ``ConfigError``.
 """
 
-import itertools
+import hashlib
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -23,7 +23,7 @@ from winit.network.cells import Probe
 from winit.network.initializers import initializer
 from winit.network.inputs import input_of
 from winit.network.labels import LabelError
-from winit.network.sources import Sources
+from winit.network.sources import Sources, is_users
 from winit.network.training import Task
 from winit.sweep.axes import (
     ActivationLabel,
@@ -47,19 +47,13 @@ from winit.sweep.fields import (
     Seconds,
     counted_in,
 )
-from winit.sweep.problems import ConfigError, Location, Problem, problem_of
+from winit.sweep.files import replacing
+from winit.sweep.folders import results_folder
+from winit.sweep.problems import MOST_PROBLEMS, ConfigError, Location, Problem, problem_of
+from winit.sweep.reading import check_extent, read_yaml
 from winit.sweep.settings import BatchSettings, ClusterSettings, TlsSettings, chosen
 from winit.sweep.sources import sources_of
 from winit.sweep.verdicts import Thresholds
-
-
-def _folder(value: Any) -> Any:
-    """A path as Snakemake likes it: no ``~``, no ``./``, no slash at the end."""
-    if not isinstance(value, str) or not value:
-        return value
-    if set(value) & set("{}*?\n"):
-        raise ValueError(f"{value!r} is not a folder name that Snakemake can handle: it has {{}}, * or ?")
-    return str(Path(value).expanduser())
 
 
 class ProbeSettings(Model):
@@ -156,18 +150,22 @@ class _Networks(Model):
     @property
     def size(self) -> int:
         """How many points the product has."""
-        return math.prod(len(axis) for _, axis in self if isinstance(axis, list))
+        return math.prod(len(axis) for _, axis in self if isinstance(axis, (list, range)))
 
     @model_validator(mode="after")
     def _initializers_fit_activations(self) -> Self:
         """Some initializers need an activation of a kind."""
         wrong = []
         sources = self.sources
-        for name, function in itertools.product(self.initializer, self.activation):
-            try:
-                initializer(name, sources).try_with(activation(function, sources))
-            except LabelError as error:
-                wrong.append(f"with {function}, {error}")
+        functions = {name: activation(name, sources) for name in self.activation}
+        for name in self.initializer:
+            made = initializer(name, sources)
+            if is_users(made.entry.name) or made.asks_for_activation():
+                for label, function in functions.items():
+                    try:
+                        made.try_with(function)
+                    except LabelError as error:
+                        wrong.append(f"with {label}, {error}")
         if wrong:
             raise ValueError("; ".join(dict.fromkeys(wrong)))
         return self
@@ -257,7 +255,7 @@ class SweepSettings(Model):
 class Where(Model):
     """The sections that say where a sweep computes, and where its results go."""
 
-    results: Annotated[str, BeforeValidator(_folder)] = Field(
+    results: Annotated[str, BeforeValidator(results_folder)] = Field(
         "results", min_length=1, description="the folder where everything goes"
     )
     cluster: ClusterSettings = Field(ClusterSettings(), description="where the sweep computes")
@@ -265,10 +263,10 @@ class Where(Model):
     @classmethod
     def of(cls, path: Path) -> "Where":
         """These sections of the config in a YAML file, which may lack the others. Raises ConfigError."""
-        data = _read(path)
+        data, source = read_yaml(path)
         if not isinstance(data, dict):
-            raise ConfigError(str(path), [Problem("", "is not a mapping")])
-        return valid(Where, {key: data[key] for key in Where.model_fields if key in data}, str(path))
+            raise ConfigError(source, [Problem("", "is not a mapping")])
+        return valid(Where, {key: data[key] for key in Where.model_fields if key in data}, source)
 
     def on(self, choice: str) -> Self:
         """The same on another kind of cluster, or on that at another address. Raises ConfigError."""
@@ -331,18 +329,31 @@ class Config(Where):
         """
         if not isinstance(data, dict):
             raise ConfigError(source, [Problem("", "is not a mapping with the key 'grids'")])
+        check_extent(data, source)
         config = valid(cls, data, source)
         if config.too_large and not any_size:
             raise config.refusal(source)
         return config
 
     @classmethod
-    def read(cls, path: Path, *, any_size: bool = False) -> "Config":
-        """The config in a YAML file. Raises ConfigError where it cannot be read or is wrong.
+    def read(cls, path: Path | None, *, any_size: bool = False) -> "Config":
+        """The config in a YAML file, or in standard input where ``path`` is None.
+
+        Raises ConfigError where it cannot be read or is wrong.
 
         That it is ``too_large`` is wrong too, unless ``any_size``.
         """
-        return cls.checked(_read(path), str(path), any_size=any_size)
+        return cls.checked(*read_yaml(path), any_size=any_size)
+
+    def write(self, path: Path) -> None:
+        """Write the canonical text to a file, whole or not at all."""
+        with replacing(path) as file:
+            file.write_text(self.to_yaml(), encoding="utf-8")
+
+    @property
+    def digest(self) -> str:
+        """Of the canonical text."""
+        return hashlib.blake2b(self.to_yaml().encode(), digest_size=16).hexdigest()
 
     def to_yaml(self) -> str:
         """The canonical text: the same for every spelling of one config."""
@@ -357,31 +368,9 @@ def valid(model: type[Section], data: Any, source: str) -> Section:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(source, [problem_of(details, _known_keys) for details in error.errors()]) from None
-
-
-def _read(path: Path) -> Any:
-    """What a YAML file holds. Raises ConfigError where it cannot be read."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [Problem("", f"cannot be read: {error}")]) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(str(path), [Problem("", f"is not YAML: {error}")]) from None
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml has no types
-    """YAML without its trap that of a key given twice the last one counts."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", node.start_mark
-                )
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
+        listed = error.errors(include_url=False)[:MOST_PROBLEMS]
+        problems = [problem_of(details, _known_keys) for details in listed]
+        raise ConfigError(source, problems, error.error_count() - len(problems)) from None
 
 
 # By the last keys on the way there.

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
-from winit.errors import WinitError
+from winit.errors import WinitError, quoted, shortened
 from winit.network.labels import suggestion
 
 Location = tuple[int | str, ...]
+
+MOST_PROBLEMS = 50
+"""Of a config that an error lists."""
+LONGEST_PROBLEM = 500
+"""Characters; so an error has some 25,000 at most."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+        text = f"{self.path}: {self.message}" if self.path else self.message
+        return shortened(text, LONGEST_PROBLEM)
 
 
 class ConfigError(WinitError):
@@ -27,15 +33,20 @@ class ConfigError(WinitError):
 
     exit_code = 2
 
-    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
-        self.source = source
+    def __init__(self, source: str, problems: Iterable[Problem], more: int = 0) -> None:
+        self.source = shortened(source, LONGEST_PROBLEM)
         self.problems = tuple(problems)
-        super().__init__(source, self.problems)
+        self.more = more
+        """Problems beyond those that are listed."""
+        super().__init__(source, self.problems, more)
 
     def __str__(self) -> str:
-        count = len(self.problems)
-        head = f"{self.source}: {count} problem{'s' if count > 1 else ''}, nothing was started"
-        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
+        count = len(self.problems) + self.more
+        head = f"{self.source}: {count:,} problem{'s' if count > 1 else ''}, nothing was started"
+        lines = [head, *(f"  {problem}" for problem in self.problems)]
+        if self.more:
+            lines.append(f"  and {self.more:,} more")
+        return "\n".join(lines)
 
 
 _MESSAGES = {
@@ -56,6 +67,10 @@ _MESSAGES = {
     "bool_parsing": "{found} is not true or false",
     "bool_type": "{found} is not true or false",
     "string_type": "{found} is not text",
+    "string_unicode": "{found} is not text that UTF-8 can write",
+    "byte_size": "{found} is not a size; write a number of bytes, or one with its unit such as '32 GB'",
+    "byte_size_unit": "{found} is not a size; write a number of bytes, or one with its unit such as '32 GB'",
+    "invalid_key": "{found} is a key that is not text",
     "list_type": "{found} is not a list",
     "model_type": "{found} is not a mapping",
     "dict_type": "{found} is not a mapping",
@@ -67,15 +82,16 @@ def problem_of(details: ErrorDetails, keys_at: Callable[[Location], list[str]]) 
     kind, found, context = details["type"], details["input"], details.get("ctx", {})
     path = ""
     for step in details["loc"]:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+        name = step if isinstance(step, int) or step.isidentifier() else quoted(step)
+        path += f"[{step}]" if isinstance(step, int) else f".{name}" if path else f"{name}"
     if kind == "extra_forbidden":
         known = keys_at(details["loc"])
         hint = suggestion(str(details["loc"][-1]), known)
         return Problem(path, f"unknown key{hint} (allowed: {', '.join(known)})")
     if kind == "literal_error":
         choices = context["expected"].replace("'", "").replace(" or ", ", ")
-        hint = suggestion(str(found), choices.split(", "))
-        return Problem(path, f"{found!r} is not allowed{hint} (allowed: {choices})")
+        hint = suggestion(found, choices.split(", ")) if isinstance(found, str) else ""
+        return Problem(path, f"{quoted(found)} is not allowed{hint} (allowed: {choices})")
     if kind in _MESSAGES:
-        return Problem(path, _MESSAGES[kind].format(found=repr(found), **context))
+        return Problem(path, _MESSAGES[kind].format(found=quoted(found), **context))
     return Problem(path, details["msg"].removeprefix("Value error, "))

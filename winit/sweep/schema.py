@@ -400,7 +400,8 @@ Besides: `config.yaml`, the checked config; `parts/`, the store of finished cell
 sweep came to; `training/`, the same of the training runs; `figures/` and `report.html`, for people; and
 `tables/`: summary, answers, ranking, theory (measured against it), notes (theirs beside ours) and claims.
 Of these, Parquet and CSV have every column and digit (in CSV null is an empty field, a number that is not
-finite inf, -inf or nan, a list JSON); Markdown and LaTeX have what people read. The LaTeX is for pdflatex
+finite inf, -inf or nan, a list JSON, and a text that a spreadsheet would compute, or that begins with an
+apostrophe, has an apostrophe before it); Markdown and LaTeX have what people read. The LaTeX is for pdflatex
 with booktabs, longtable and array, and for lines of 17 cm (A4 with margins of 2 cm).
 """
 

@@ -1,12 +1,14 @@
 """Where the sweep computes: the config's section ``cluster``."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ByteSize, Field, model_validator
 
+from winit.errors import quoted
 from winit.sweep.fields import Count, Model, Patience, Positive, counted_in
 from winit.sweep.machine import memory_limit
 
@@ -16,11 +18,10 @@ BATCH_SYSTEMS = ("slurm", "pbs", "sge", "lsf", "htcondor")
 
 
 def _walltime(value: str) -> str:
-    hours, _, rest = value.partition(":")
-    minutes, _, seconds = rest.partition(":")
-    digits = all(part.isascii() and part.isdigit() for part in (hours, minutes, seconds))
-    if not digits or max(int(minutes), int(seconds)) > 59 or seconds_of(value) < 60:
-        raise ValueError(f"{value!r} is not a walltime; write hours:minutes:seconds, such as '12:00:00'")
+    # At most so many digits: Python itself does not read thousands of them.
+    if not re.fullmatch("[0-9]{1,6}:[0-5]?[0-9]:[0-5]?[0-9]", value) or seconds_of(value) < 60:
+        said = f"{quoted(value)} is not a walltime; write hours:minutes:seconds, such as '12:00:00'"
+        raise ValueError(said)
     return value
 
 
@@ -185,8 +186,11 @@ def _parts(address: str) -> tuple[str, str]:
         protocol, host, port = parts.scheme, parts.hostname, parts.port
     except ValueError:
         protocol, host, port = "", None, None
-    if protocol not in {"tls", "tcp"} or not host or not port:
-        raise ValueError(f"{address!r} is not an address; write tls://host:port, such as tls://10.0.0.1:8786")
+    plain = re.fullmatch("[!-~]{1,300}", address)  # urlsplit drops what a terminal does not show
+    if protocol not in {"tls", "tcp"} or not host or not port or not plain:
+        raise ValueError(
+            f"{quoted(address)} is not an address; write tls://host:port, such as tls://10.0.0.1:8786"
+        )
     return protocol, host
 
 

@@ -1,5 +1,4 @@
 # The config that counts is Snakemake's merged one. It is checked here, before any rule runs.
-import json
 import os
 import sys
 from contextlib import ExitStack
@@ -9,17 +8,41 @@ from winit.errors import WinitError
 from winit.network.cells import KERNEL_VERSION
 from winit.network.training import TRAINING_VERSION
 from winit.sweep.config import Config
+from winit.sweep.folders import check_place
 from winit.sweep.layout import Results
 from winit.sweep.locks import HeldError, exclusive
+from winit.sweep.reading import read_yaml
 from winit.visible import visible
+
+DEFAULT = Path("config/default.yaml")
+
+
+def refused(error):
+    """End as the commands do."""
+    print(visible(f"winit: {error}", lines=True), file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+try:
+    # Snakemake takes the last of a key's values, and follows every alias: the files are read as by winit first.
+    for file in (DEFAULT, *workflow.overwrite_configfiles):
+        if file.exists():
+            read_yaml(file)
+except WinitError as error:
+    refused(error)
+
+
+configfile: DEFAULT
+
 
 try:
     SETTINGS = Config.checked(config, "config")
     # Before anything runs: Snakemake, too, would follow them.
     Results(Path(SETTINGS.results)).refuse_links()
+    if workflow.is_main_process:
+        check_place(Path(SETTINGS.results))
 except WinitError as error:
-    print(visible(f"winit: {error}", lines=True), file=sys.stderr)
-    sys.exit(error.exit_code)
+    refused(error)
 
 RESULTS = SETTINGS.results
 # Editing a function of the user's own changes the plan as the config does.

@@ -9,7 +9,7 @@ user's own is ``path/to/file.py:function``.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -93,6 +93,15 @@ class Initializer:
         except (Exception, SystemExit) as error:
             raise LabelError(f"{self.label} raised {described(error)}") from error
 
+    def asks_for_activation(self) -> bool:
+        """Whether the weights of a small layer are made with a look at its activation, or cannot be made."""
+        watched = _Watched(activation("identity"))
+        try:
+            self.try_with(cast("Activation", watched))
+        except LabelError:
+            return True
+        return watched.asked
+
     def _made(self, layer: Layer) -> tuple[Law | Array, Law | Array | None]:
         users = sources.is_users(self.entry.name)
         try:
@@ -109,6 +118,22 @@ def _owned(made: Any) -> Any:
     In C's order, so that the bits of what is multiplied with it depend on the numbers alone.
     """
     return np.array(made, order="C") if type(made) in PLAIN_ARRAYS else made
+
+
+class _Watched:
+    """An activation that knows whether anybody asked it for something."""
+
+    def __init__(self, function: Activation) -> None:
+        self.asked = False
+        self._function = function
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked = True
+        return getattr(self._function, name)
+
+    def __call__(self, z: Any) -> Any:
+        self.asked = True
+        return self._function(z)
 
 
 @lru_cache(maxsize=1024)
