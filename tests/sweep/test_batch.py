@@ -45,7 +45,7 @@ def script(kind, folder, **batch):
 
 def command(lines):
     """The command that starts workers, word by word; HTCondor has it in one line with all before it."""
-    (line,) = [line for line in lines if "dask_worker" in line]
+    (line,) = [line for line in lines if "winit.sweep.node" in line]
     return shlex.split(line.rpartition("; ")[2].rstrip("'\""))
 
 
@@ -115,14 +115,14 @@ def test_a_job_asks_for_what_the_config_says(tmp_path, kind, directives):
     for directive in directives:
         assert directive in lines
     logs = str(tmp_path / "cluster")
-    assert sum(logs in line for line in lines if "dask_worker" not in line) >= 1
+    assert sum(logs in line for line in lines if "winit.sweep.node" not in line) >= 1
 
 
 @pytest.mark.parametrize("kind", BATCH_SYSTEMS)
 def test_workers_have_one_thread_speak_tls_alone_and_leave_in_time(tmp_path, kind):
     lines = script(kind, tmp_path)
     words = command(lines)
-    assert words[1:3] == ["-m", "distributed.cli.dask_worker"]
+    assert words[1:3] == ["-m", "winit.sweep.node"]
     assert option(words, "--worker-class") == "winit.sweep.servers.Worker"
     assert option(words, "--nworkers") == "2"
     assert option(words, "--nthreads") == "1"
@@ -137,11 +137,13 @@ def test_workers_have_one_thread_speak_tls_alone_and_leave_in_time(tmp_path, kin
     for line in (
         "export OMP_NUM_THREADS=1",
         "export OPENBLAS_NUM_THREADS=1",
-        "export DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=true",
+        "export DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=True",
+        "export DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE=False",
+        "export DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE=0.95",
         "module load python",
     ):
         assert line in text
-        assert text.index(line) < text.index("dask_worker")
+        assert text.index(line) < text.index("winit.sweep.node")
 
 
 @pytest.mark.parametrize("kind", BATCH_SYSTEMS)
@@ -177,7 +179,97 @@ def test_a_job_script_can_be_seen_before_it_is_submitted(tmp_path):
         assert "submits no jobs; take --cluster slurm, pbs, sge, lsf or htcondor" in result.output
 
 
-@pytest.mark.parametrize("name", ["my results", "R&D", "it's", "$x", "run(2)", "50%"])
+# To a shell, a batch system or Dask they would be more than a name; written here, they do nothing.
+HOSTILE = [
+    "a b",
+    "x;y",
+    "$(true)",
+    "`true`",
+    "a\nb",
+    "a\r",
+    "a&b",
+    "a|b",
+    "a>b",
+    "'a",
+    '"a"',
+    "#a",
+    "%a",
+    "a*",
+]
+HOSTILE += ["-a", "--a=b", "~", "$a", "a\\b", "a\tb", "a\0", "ä", "", " a", "a ", "(a)", "{a}", "a" * 300]
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+@pytest.mark.parametrize("field", ["partition", "account", "interface", "scratch"])
+def test_what_is_no_plain_name_is_refused_before_anything_starts(kind, field):
+    plain = {"-a", "--a=b", "ä"} if field == "scratch" else set()  # behind the slash of a path
+    for value in set(HOSTILE) - plain:
+        with pytest.raises(
+            ConfigError, match=f"cluster.batch.{field}: .* cannot stand in a job script; write"
+        ):
+            settings(kind, **{field: f"/{value}" if field == "scratch" and value else value})
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+@pytest.mark.parametrize("field", ["directives", "prologue"])
+@pytest.mark.parametrize("value", ["a\nb", "a\r", "a\0b", "a\x1b[0m", "a\u2028b"])
+def test_a_line_of_the_job_is_one_line(kind, field, value):
+    with pytest.raises(ConfigError, match=rf"cluster.batch.{field}\[0\]: .* is more than a line"):
+        settings(kind, **{field: [value]})
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+@pytest.mark.parametrize(
+    "batch",
+    [
+        {"partition": "gpu,debug", "account": "lab/group.a-b+c_d:1@x"},
+        {"interface": "bond0.100:1", "scratch": "/local/me@lab/a+b=c,d"},
+        {"scratch": "$TMPDIR"},
+        {"scratch": "$SLURM_TMPDIR/mine"},
+    ],
+)
+def test_names_that_batch_systems_have_stand_in_the_job_as_they_are(tmp_path, kind, batch):
+    lines = script(kind, tmp_path, **batch)
+    words = command(lines)
+    for field, name in (("interface", "--interface"), ("scratch", "--local-directory")):
+        assert option(words, name) == (BATCH | batch)[field]
+    assert "long" not in batch or batch["partition"] in "\n".join(lines)
+
+
+@pytest.mark.parametrize("account", [12345, "12345"])
+def test_an_account_may_be_a_number(tmp_path, account):
+    assert "#SBATCH -A 12345" in script("slurm", tmp_path, account=account)
+
+
+@pytest.mark.parametrize("account", [True, 1.5, ["a"]])
+def test_an_account_is_no_other_thing(account):
+    with pytest.raises(ConfigError, match=r"cluster.batch.account: .* is not text"):
+        settings("slurm", account=account)
+
+
+def test_a_directive_of_htcondor_has_a_name_and_a_value(tmp_path):
+    with pytest.raises(WinitError, match="'--extra' is no directive of HTCondor; write name = value"):
+        script("htcondor", tmp_path, directives=["--extra"])
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+def test_a_python_in_a_folder_with_spaces_is_quoted(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/opt/my lab's/bin/python")
+    (line,) = [line for line in script(kind, tmp_path) if "winit.sweep.node" in line]
+    if kind == "htcondor":  # its quotation marks are doubled within the one argument of its shell
+        line = line.partition("'")[2].rpartition("'")[0].replace("''", "'").replace('""', '"')
+    assert shlex.split(line.rpartition("; ")[2])[0] == "/opt/my lab's/bin/python"
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+@pytest.mark.parametrize("path", ["/opt/a\nb/python", "/opt/$(true)/python"])
+def test_a_python_that_no_quotation_marks_make_plain_is_refused(tmp_path, kind, path, monkeypatch):
+    monkeypatch.setattr("sys.executable", path)
+    with pytest.raises(WinitError, match="cannot stand in a job script; start winit from an environment"):
+        script(kind, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["my results", "R&D", "it's", "$x", "run(2)", "50%", "a:b"])
 @pytest.mark.parametrize("kind", BATCH_SYSTEMS)
 def test_a_folder_that_a_shell_would_take_apart_is_refused(tmp_path, kind, name):
     with pytest.raises(WinitError, match=f"{re.escape(name)}/cluster has spaces or signs"):

@@ -15,6 +15,7 @@ from winit.errors import WinitError
 from winit.sweep import batch, cluster, engine
 from winit.sweep.cluster import LostClusterError, open_cluster
 from winit.sweep.engine import Outcome, sweep
+from winit.sweep.machine import USABLE
 from winit.sweep.plan import make_plan
 from winit.sweep.progress import Progress
 from winit.sweep.settings import BatchSettings, ClusterSettings
@@ -45,6 +46,18 @@ def test_nothing_listens_but_the_ports_that_speak_tls_on_loopback(client):
 
 def test_a_worker_is_like_the_process_that_asks(client):
     assert list(client.run(fitness).values()) == [fitness()]
+
+
+def thresholds(dask_worker):
+    manager = dask_worker.memory_manager
+    return manager.memory_target_fraction, manager.memory_spill_fraction, manager.memory_pause_fraction
+
+
+def test_dask_ends_a_worker_where_the_plan_ends_and_does_nothing_before(client):
+    assert list(client.run(thresholds).values()) == [(False, False, False)]
+    assert list(client.run(cluster._ends_at, nanny=True).values()) == [USABLE]
+    (worker,) = client.scheduler_info()["workers"].values()
+    assert cluster.least_memory(client) == worker["memory_limit"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,16 @@ from winit.network.cells import Cell, Probe, hidden_widths
 from winit.network.kernel import measure, networks_in_a_stack
 from winit.network.training import Run, Task, train
 from winit.sweep.config import Config
-from winit.sweep.costs import backward_cost, draws_memory, forward_cost, memory, training_memory
+from winit.sweep.costs import (
+    activation_arrays,
+    backward_cost,
+    draws_memory,
+    forward_cost,
+    making,
+    memory,
+    result_memory,
+    training_memory,
+)
 from winit.sweep.engine import blocks
 from winit.sweep.kinds import cells_of
 from winit.sweep.machine import WORKER_BYTES
@@ -119,15 +128,17 @@ def test_the_memory_of_the_networks_that_are_computed_together_is_predicted(
     batch, width, depth, dtype, label
 ):
     widths, probe = hidden_widths(width, depth), Probe(batch=batch, dtype=dtype)
-    together = networks_in_a_stack(max(widths), probe)
+    together = networks_in_a_stack(widths, probe)
     cells = [Cell(label.format(10 + k), "gelu", depth, width, 0, probe) for k in range(together)]
     list(measure(cells[:1]))  # compiled and imported
     tracemalloc.start()
     list(measure(cells, room=0))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    predicted = memory(widths, probe, iid="orthogonal" not in label)
-    assert 0.3 * predicted < peak < predicted
+    made = making(cells[0].initializer, "gelu", dtype)
+    predicted = memory(widths, probe, made, activation_arrays("gelu"))
+    predicted += together * result_memory(depth)
+    assert 0.5 * predicted < peak < predicted
 
 
 def test_draws_that_find_no_room_are_drawn_again():

@@ -62,7 +62,7 @@ class Inputs:
     @property
     def h(self) -> Array:
         """The activations, shape (networks, batch, units)."""
-        assert self._h is not None, "only the Gram matrix was kept"
+        assert self._h is not None, "only what the next layer's ∂L/∂W needs was kept"
         return self._h
 
     @cached_property
@@ -82,8 +82,8 @@ class Inputs:
         return statistics.unusual_exponents(self.largest)
 
     @cached_property
-    def scaled(self) -> list[Array]:
-        """h · 2^-e of each network."""
+    def scaled(self) -> Array:
+        """h · 2^-e of each network; h itself where it is of ordinary size."""
         return scaled(self.h, self.exponents)
 
     @cached_property
@@ -92,11 +92,10 @@ class Inputs:
         return gram(self.h, self.exponents)
 
     def keep_for(self, fan_out: int) -> None:
-        """Keep what the next layer's ∂L/∂W needs: h, or in its place its smaller Gram matrix."""
+        """Keep what the next layer's ∂L/∂W needs and nothing else: h · 2^-e, or its smaller Gram matrix."""
         _, batch, fan_in = self.shape
-        if gram_is_cheaper(batch, fan_in, fan_out):
-            _ = self.gram
-            self._h = None
+        _ = self.gram if gram_is_cheaper(batch, fan_in, fan_out) else self.scaled
+        self._h = None
 
 
 @dataclass(frozen=True)
@@ -139,12 +138,9 @@ class Diagnostic:
         return self.columns[0].kind == "counts"
 
 
-def scaled(values: Array, exponents: NDArray[np.int32]) -> list[Array]:
+def scaled(values: Array, exponents: NDArray[np.int32]) -> Array:
     """Each network's ``values`` · 2^-e, which is exact; e is 0 where they are of ordinary size."""
-    return [
-        statistics.divided(values[k : k + 1], exponents[k : k + 1])[0] if exponents[k] else values[k]
-        for k in range(len(values))
-    ]
+    return statistics.divided(values, exponents) if exponents.any() else values
 
 
 def gram(values: Array, exponents: NDArray[np.int32]) -> tuple[Floats, Array]:

@@ -130,6 +130,11 @@ class Draws:
         self._room -= size
         return True
 
+    @property
+    def decomposes(self) -> bool:
+        """Whether an orthogonal draw is among those that were asked for."""
+        return any(distribution == "orthogonal" for distribution, *_ in self._standards)
+
     def generator(
         self, purpose: Purpose, layer: int, distribution: Plain | Literal["truncated", "own"] = "normal"
     ) -> np.random.Generator:

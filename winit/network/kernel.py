@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ Of a cell the shape is (depth + 1,), or (depth + 1, slots); of several networks 
 # An array of a layer, of all networks of a stack. At width 64 half of it takes 6 % more time, twice of it
 # 4 % less, and memory grows with it.
 _STACK_BYTES = 2**19
+# Their weights of a layer, which each may have of its own. Larger ones are no longer in the cache anyway.
+_STACK_WEIGHTS_BYTES = 2**24
 _LARGEST_STACK = 64  # what there is to spare is spared by then
 
 
@@ -90,15 +92,22 @@ def _stacks(networks: Iterable[list[Cell]]) -> Iterator[list[list[Cell]]]:
         alike.setdefault((cells[0].sources, cells[0].activation, depths), []).append(cells)
     for same in alike.values():
         deepest = same[0][-1]
-        size = networks_in_a_stack(max(hidden_widths(deepest.width, deepest.depth)), deepest.probe)
+        size = networks_in_a_stack(hidden_widths(deepest.width, deepest.depth), deepest.probe)
         for start in range(0, len(same), size):
             yield same[start : start + size]
 
 
-def networks_in_a_stack(widest: int, probe: Probe) -> int:
-    """How many networks whose widest layer has so many units are computed together, at most."""
-    layer = probe.batch * widest * np.dtype(probe.dtype).itemsize
-    return min(max(_STACK_BYTES // layer, 1), _LARGEST_STACK)
+def fans_of(widths: tuple[int, ...], probe: Probe) -> list[tuple[int, int]]:
+    """(fan_in, fan_out) of the layers 1 … depth + 1, the readout's last, of hidden layers of these widths."""
+    return list(pairwise((input_width(widths[0], probe), *widths, probe.outputs)))
+
+
+def networks_in_a_stack(widths: tuple[int, ...], probe: Probe) -> int:
+    """How many networks with hidden layers of these widths are computed together, at most."""
+    item = np.dtype(probe.dtype).itemsize
+    layer = probe.batch * max(widths) * item
+    weights = max(fan_in * fan_out for fan_in, fan_out in fans_of(widths, probe)) * item
+    return min(max(min(_STACK_BYTES // layer, _STACK_WEIGHTS_BYTES // weights), 1), _LARGEST_STACK)
 
 
 def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measured]:
@@ -123,13 +132,15 @@ def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measur
 
     readouts: dict[int, list[Weights]] = {}
     depths = [cell.depth for cell in stack[0]]
-    for index, layer in enumerate(forward(x, parameters, first.activation, first.depth), 1):
+    for layer in forward(x, parameters, first.activation, first.depth):
+        index = len(outputs)
         outputs[-1].keep_for(layer.h.shape[2])
         outputs.append(Inputs(layer.h, bins))
         record(table, index, Activity(first.activation, outputs[-1], layer, paired=paired), diagnostics)
         layers.append(Trace(layer.weights, layer.derivative))
         if index in depths:
             readouts[index] = [n.readout(index, h) for n, h in zip(networks, layer.h, strict=True)]
+        del layer  # what is not kept makes room for the next
     shared = (time.perf_counter() - started) / sum(map(len, stack))
 
     finished = []
@@ -145,6 +156,7 @@ def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measur
         )
         for index, errors in passed:
             record(rows, index, Sensitivity(outputs[index - 1], errors), diagnostics)
+            del errors
         seconds = shared + (time.perf_counter() - started) / len(stack)
         for k, cell in enumerate(of_depth):
             finished.append(Measured(cell, {name: column[k] for name, column in rows.items()}, seconds))

@@ -62,23 +62,32 @@ class Forward(Trace):
 
 
 def forward(x: Array, parameters: Parameters, activation: Activation, depth: int) -> Iterator[Forward]:
-    """The layers 1 … depth, in this order."""
+    """The layers 1 … depth, in this order.
+
+    Of each nothing is kept here but h, while the next one is made.
+    """
     h = x
     for index in range(1, depth + 1):
-        inputs = h
-        weights, bias = parameters(index, inputs)
-        z, scales = product(inputs, weights)
-        z_moments = statistics.scale(z, scales)
-        changed = mend(z, z_moments, inputs, weights)
-        if bias is not None:
-            z += bias
-            changed = True
-        if changed:  # by the same function, so that those of other networks keep their bits
-            z_moments = statistics.scale(z, np.ones_like(scales))
-        h, derivative = activation(z)
-        if np.isnan(z_moments).any():  # a kinked φ' compares, and every comparison with NaN is false
-            derivative[np.isnan(z)] = np.nan
-        yield Forward(weights, derivative, inputs, z, z_moments, h)
+        layer = _layer(h, parameters, activation, index)
+        h = layer.h
+        yield layer
+        del layer
+
+
+def _layer(inputs: Array, parameters: Parameters, activation: Activation, index: int) -> Forward:
+    weights, bias = parameters(index, inputs)
+    z, scales = product(inputs, weights)
+    z_moments = statistics.scale(z, scales)
+    changed = mend(z, z_moments, inputs, weights)
+    if bias is not None:
+        z += bias
+        changed = True
+    if changed:  # by the same function, so that those of other networks keep their bits
+        z_moments = statistics.scale(z, np.ones_like(scales))
+    h, derivative = activation(z)
+    if np.isnan(z_moments).any():  # a kinked φ' compares, and every comparison with NaN is false
+        derivative[np.isnan(z)] = np.nan
+    return Forward(weights, derivative, inputs, z, z_moments, h)
 
 
 def backward(
@@ -98,6 +107,7 @@ def backward(
             found = errors(g, np.ones_like(scales), layer.derivative, magnitudes=magnitudes)
         yield index, found
         delta, weights = found.delta, layer.weights
+        del g, found
 
 
 def product(values: Array, weights: Sequence[Weights], *, transposed: bool = False) -> tuple[Array, Array]:

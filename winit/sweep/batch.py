@@ -16,6 +16,7 @@ from distributed.core import Status
 
 from winit.errors import WinitError
 from winit.sweep.certificates import certificate_files, in_files
+from winit.sweep.machine import WORKER_MEMORY
 from winit.sweep.settings import BatchSettings, ClusterSettings, seconds_of
 
 # A job whose workers cannot find the sweep ends after so many seconds.
@@ -69,7 +70,9 @@ def _htcondor(batch: BatchSettings) -> dict[str, Any]:
     described = {"periodic_remove": over}
     if batch.account:
         described["accounting_group"] = batch.account
-    for name, _, value in (line.partition("=") for line in batch.directives):
+    for name, equals, value in (line.partition("=") for line in batch.directives):
+        if not (name.strip() and equals):
+            raise WinitError(f"{name!r} is no directive of HTCondor; write name = value")
         described[name.strip()] = value.strip()
     return {"disk": "1 GB", "job_extra_directives": described}
 
@@ -129,12 +132,19 @@ def _job_options(
 ) -> dict[str, Any]:
     batch = settings.batch
     lifetime, stagger = batch.lifetime
-    exported = dict(environment) | {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}
+    settings_there = WORKER_MEMORY | {"distributed.comm.require-encryption": True}
+    exported = dict(environment) | {_variable(name): str(value) for name, value in settings_there.items()}
     logs = str(folder.resolve())
-    if not re.fullmatch(r"[\w@+=:,./-]+", logs):
+    if not re.fullmatch(r"[\w@+=,./-]+", logs):
         raise WinitError(
             f"{logs} has spaces or signs that mean something to a shell, which job scripts cannot have; take"
             " another results folder"
+        )
+    # HTCondor would take a dollar for one of its own variables, whatever quotation marks are around it.
+    if not sys.executable.isprintable() or "$" in sys.executable:
+        raise WinitError(
+            f"{sys.executable!r} cannot stand in a job script; start winit from an environment in another"
+            " folder"
         )
     return {
         "job_name": "winit",
@@ -145,10 +155,13 @@ def _job_options(
         "cores": batch.workers,
         "processes": batch.workers,
         "memory": f"{int(batch.memory)} B",
-        "local_directory": batch.scratch,
+        # A variable of the node is still to be replaced there; nothing else in it means anything to a shell.
+        "local_directory": batch.scratch and f'"{batch.scratch}"',
         "log_directory": logs,
         "death_timeout": _DEATH_TIMEOUT,
+        "worker_command": "winit.sweep.node",
         "worker_extra_args": [
+            *("--nworkers", str(batch.workers), "--nanny"),
             *("--worker-class", "winit.sweep.servers.Worker"),
             # The last one counts: dask_jobqueue gives workers all that the job has.
             *("--memory-limit", f"{int(batch.memory_for_workers / batch.workers)}B"),
@@ -158,6 +171,11 @@ def _job_options(
         + batch.prologue,
         "job_extra_directives": batch.directives,
     } | _SYSTEMS[settings.kind].arguments(batch)
+
+
+def _variable(setting: str) -> str:
+    """The environment variable of one of Dask's settings."""
+    return "DASK_" + setting.replace(".", "__").replace("-", "_").upper()
 
 
 def _job_class(system: System) -> Any:

@@ -22,16 +22,25 @@ from rich.table import Table
 
 from winit.errors import WinitError
 from winit.sweep.batch import JobKeeper, batch_cluster, job_script
-from winit.sweep.machine import THREAD_VARIABLES, available_cores, memory_limit
+from winit.sweep.machine import (
+    KEPT_BYTES,
+    THREAD_VARIABLES,
+    USABLE,
+    WORKER_MEMORY,
+    available_cores,
+    memory_limit,
+)
+from winit.sweep.scratch import private_folder
 from winit.sweep.servers import Scheduler, Worker
 from winit.sweep.settings import BATCH_SYSTEMS, ClusterSettings, TlsSettings
+from winit.sweep.standstill import Standstill
 from winit.sweep.tasks import fitness
 
 # A layer's arrays are some megabytes: let the C library keep them for the next layer, instead of handing
 # them back to the system and having every page zeroed again. (glibc's names; others ignore them.)
-_KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+_KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_MMAP_THRESHOLD_": str(KEPT_BYTES)}
 WORKER_ENVIRONMENT = dict.fromkeys(THREAD_VARIABLES, "1") | _KEEP_MEMORY
-_DASK_SETTINGS = {
+_DASK_SETTINGS = WORKER_MEMORY | {
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     # A task whose worker died is given back: the engine finds the cell whose fault it was.
     "distributed.scheduler.allowed-failures": 0,
@@ -40,6 +49,8 @@ _DASK_SETTINGS = {
 }
 _SECONDS_BETWEEN_LOOKS = 2.0
 _SECONDS_TO_START_HERE = 120.0
+# What a worker is asked that hangs is not waited for when all is done.
+_SECONDS_TO_STOP = 10.0
 _DASHBOARD = "127.0.0.1:8787"
 
 
@@ -61,10 +72,11 @@ def open_cluster(
     """
     hang = {"distributed.scheduler.worker-ttl": f"{settings.hang_seconds:g}s"}
     with (
-        dask.config.set(_DASK_SETTINGS | hang),
+        private_folder() as scratch,
+        dask.config.set(_DASK_SETTINGS | hang | {"temporary-directory": str(scratch)}),
         _KINDS[settings.kind](settings, workers, folder / "cluster") as opened,
         _client(opened) as client,
-        _Keeper(client, opened.look) as keeper,
+        _Keeper(client, opened.look, Standstill(client).look) as keeper,
     ):
         if settings.dashboard and not isinstance(opened.scheduler, str):
             print(f"dashboard: {opened.scheduler.dashboard_link}", file=sys.stderr)  # noqa: T201
@@ -93,13 +105,37 @@ def job_script_of(settings: ClusterSettings, folder: Path) -> str:
     return job_script(settings, folder / "cluster", WORKER_ENVIRONMENT)
 
 
+def least_memory(client: distributed.Client) -> float | None:
+    """Bytes of the smallest worker's memory; None where no worker that is there has a limit.
+
+    Where its nanny ends it sooner than those of ours would, it counts as smaller.
+    """
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    # Dask takes answers for those of other workers where some that are asked have no nanny.
+    watched = [address for address, worker in workers.items() if worker["nanny"]]
+    ends = client.run(_ends_at, workers=watched, nanny=True, on_error="ignore") if watched else {}
+    return min(
+        (
+            worker["memory_limit"] * min(ends.get(address) or USABLE, USABLE) / USABLE
+            for address, worker in workers.items()
+            if worker["memory_limit"]
+        ),
+        default=None,
+    )
+
+
+def _ends_at(dask_worker: Any) -> float:
+    """The share of its memory at which a nanny (Dask gives it as ``dask_worker``) ends a worker; 0: none."""
+    return float(dask_worker.memory_manager.memory_terminate_fraction)
+
+
 def table_of_workers(client: distributed.Client) -> Table:
     """The workers that are there, a line each."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     for name in ("worker", "host", "memory", "versions"):
         table.add_column(name)
     found = client.run(fitness, on_error="ignore")
-    for address, worker in sorted(client.scheduler_info()["workers"].items()):
+    for address, worker in sorted(client.scheduler_info(n_workers=-1)["workers"].items()):
         versions = found[address].versions if address in found else "does not answer"
         memory = format_bytes(worker["memory_limit"]) if worker["memory_limit"] else "no limit"
         table.add_row(str(worker["name"]), worker["host"], memory, versions)
@@ -243,32 +279,37 @@ def _client(opened: _Opened) -> Iterator[distributed.Client]:
 
 
 class _Keeper:
-    """Calls ``look`` again and again while a cluster is open. What that raises closes the client."""
+    """Calls each of ``looks`` again and again while a cluster is open. What one raises closes the client."""
 
-    def __init__(self, client: distributed.Client, look: Callable[[], float] | None) -> None:
+    def __init__(self, client: distributed.Client, *looks: Callable[[], float] | None) -> None:
         self.error: Exception | None = None
         self._client = client
-        self._look = look
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, args=(look,), daemon=True)
+            for look in looks
+            if look is not None
+        ]
 
     def __enter__(self) -> Self:
-        if self._look is not None:
-            self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        if self._look is not None:
-            self._thread.join()
+        for thread in self._threads:
+            thread.join(timeout=_SECONDS_TO_STOP)
 
-    def _run(self) -> None:
+    def _run(self, look: Callable[[], float]) -> None:
         pause = 0.0
-        while self._look is not None and not self._stopped.wait(pause):
+        while not self._stopped.wait(pause):
             try:
-                pause = self._look()
+                pause = look()
             except Exception as error:  # noqa: BLE001 - it is raised where people see it
-                self.error = error
+                if self._stopped.is_set():
+                    return
+                self.error = self.error or error
                 self._client.close(timeout=1)
                 return
 

@@ -3,19 +3,18 @@
 To the plan, the store and the engine both are cells with an id; what differs stands here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from winit.network.cells import KERNEL_VERSION, Cell, Probe, hidden_widths
-from winit.network.initializers import initializer
 from winit.network.kernel import Measured, measure
 from winit.network.sources import Sources, of_labels
-from winit.network.training import TRAINING_VERSION, Run, Task, train
-from winit.sweep.costs import memory
-from winit.sweep.machine import worker_memory
+from winit.network.training import TRAINING_VERSION, Run, Task, Trained, train
+from winit.sweep.costs import activation_arrays, making, memory, result_memory, training_memory
+from winit.sweep.machine import working
 from winit.sweep.plan import sources_in
 from winit.sweep.rows import layer_rows, training_rows
 from winit.sweep.schema import CELL_KEYS, LAYERS, TRAINED_KEYS, TRAINING
@@ -52,22 +51,31 @@ def _run(row: dict[str, Any], sources: Sources) -> Run:
     return Run(**{key: row[key] for key in TRAINED_KEYS}, task=task, sources=sources)
 
 
-def _measure(cells: Sequence[Cell]) -> Iterable[Measured]:
+def _measure(cells: Sequence[Cell]) -> Iterator[Measured]:
     """Standard draws are kept only as far as the worker's memory goes."""
-    need = max(
+    results = sum(result_memory(cell.depth) for cell in cells)
+    need = results + max(
         memory(
             hidden_widths(cell.width, cell.depth),
             cell.probe,
-            iid=initializer(cell.initializer, cell.sources).is_iid,
+            making(cell.initializer, cell.activation, cell.probe.dtype, cell.sources),
+            activation_arrays(cell.activation, cell.sources),
         )
         for cell in cells
     )
-    return measure(cells, room=worker_memory() - need)
+    with working(need) as room:
+        yield from measure(cells, room)
+
+
+def _train(runs: Sequence[Run]) -> Iterator[Trained]:
+    need = max(training_memory(hidden_widths(run.width, run.depth), run.task) for run in runs)
+    with working(need):
+        yield from train(runs)
 
 
 KINDS: dict[type[AnyCell], Kind] = {
     Cell: Kind("sweep", "cells", KERNEL_VERSION, _cell, _measure, layer_rows, LAYERS),
-    Run: Kind("train", "runs", TRAINING_VERSION, _run, train, training_rows, TRAINING),
+    Run: Kind("train", "runs", TRAINING_VERSION, _run, _train, training_rows, TRAINING),
 }
 
 

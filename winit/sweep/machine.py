@@ -1,19 +1,38 @@
 """What this machine lets the sweep use."""
 
+import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 USABLE = 0.95
-"""What Dask leaves to a worker of its share of the memory: beyond that it ends it."""
+"""Of a worker's share of the memory: what a plan may take, and beyond which Dask ends the worker."""
 WORKER_BYTES = 0.3e9
 """What a worker takes beside its cells, measured: Python, NumPy, numba, Dask."""
-# Beyond that share Dask gives a worker nothing more to do until it has less.
+KEPT_BYTES = 2**25
+"""The C library keeps what is smaller when it is freed, and hands back what is larger."""
+# Of a worker's share: what standard draws fill it up to, beside cells.
 _COMFORTABLE = 0.8
+# Of a worker's share: one that holds so much more between cells than when it was new is replaced at need.
+_GROWN = 0.1
+
+WORKER_MEMORY = {
+    # By itself Dask pauses a worker, for as long as it takes, where a plan lets cells go on.
+    "distributed.worker.memory.pause": False,
+    # Results are small, and go to the sweep at once: none is to be put on the disk.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.terminate": USABLE,
+    "distributed.worker.memory.monitor-interval": "100ms",
+}
+"""Dask's settings for workers of ours, whatever a user has set for others."""
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 # Of the second version of control groups, and of the first.
@@ -68,15 +87,65 @@ def memory_limit() -> float:
     return float(min([psutil.virtual_memory().total, *_cgroup_limits(_OWN_CGROUPS, _CGROUPS)]))
 
 
-def worker_memory() -> float:
-    """Bytes that this process may use for cells without disturbing the sweep, a worker or not."""
-    limit = memory_limit()
-    if "distributed" in sys.modules:  # as in every worker; others need not wait for it
-        import distributed
+@contextmanager
+def working(need: float) -> Iterator[float]:
+    """While cells that take ``need`` bytes are computed here, on a worker or not.
 
-        with suppress(ValueError):  # not a worker
-            limit = distributed.get_worker().memory_manager.memory_limit or limit
-    return _COMFORTABLE * limit - WORKER_BYTES
+    Yields how many bytes more may be taken without disturbing the sweep, for standard draws; it may be less
+    than none. What the C library keeps for later is handed back where there would be no room otherwise. A
+    worker without room for such cells again, since a user's function keeps what it made, is paused, and so
+    replaced (``standstill``).
+    """
+    worker = _worker()
+    limit = (worker.memory_manager.memory_limit if worker else None) or memory_limit() / available_cores()
+    new = _when_new()
+    if _held() + need > _COMFORTABLE * limit:
+        _hand_back()
+    try:
+        yield _COMFORTABLE * limit - _held() - need
+    finally:
+        if _held() + need > USABLE * limit:
+            _hand_back()
+            if worker and worker.nanny and _held() > max(USABLE * limit - need, new + _GROWN * limit):
+                worker.loop.add_callback(_pause, worker)
+
+
+def _worker() -> Any:
+    """The Dask worker that this thread works for, if it does."""
+    if "distributed" not in sys.modules:  # as it is in every worker; others need not wait for it
+        return None
+    import distributed
+
+    try:
+        return distributed.get_worker()
+    except ValueError:
+        return None
+
+
+def _pause(worker: Any) -> None:
+    from distributed.core import Status
+
+    if worker.status == Status.running:
+        worker.memory_manager.memory_pause_fraction = False  # or Dask would have it go on
+        worker.status = Status.paused
+
+
+def _held() -> int:
+    """Bytes of memory that this process holds."""
+    return int(psutil.Process().memory_info().rss)
+
+
+@cache
+def _when_new() -> int:
+    return _held()
+
+
+def _hand_back() -> None:
+    """Free what nobody refers to, and hand what the C library keeps back to the system."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
 
 
 def _cgroup_limits(own: Path, mounted: Path) -> list[int]:

@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 
 from winit.errors import WinitError
 from winit.network.cells import Probe, cell_id, hidden_widths, is_constant
-from winit.network.initializers import initializer
 from winit.network.sources import Source, Sources, identity
 from winit.network.training import Task, run_id
 from winit.sweep.config import Config
 from winit.sweep.costs import (
+    Making,
+    activation_arrays,
     backward_cost,
     draws_memory,
     forward_cost,
+    making,
     memory,
+    result_memory,
     training_cost,
     training_memory,
 )
@@ -163,6 +166,8 @@ def _planned(
     """The rows of a plan."""
     sources = config.sources
     block, shard = cut(ends, cost.pop("seconds"), config.sweep.block_seconds, shards)
+    # The results of a block are in memory together.
+    cost["memory"] = cost["memory"] + np.bincount(block, cost.pop("results"))[block]
     with_sources = {
         axis: [identity(label, sources) for label in grid.levels[axis]]
         for axis in ("initializer", "activation")
@@ -214,28 +219,40 @@ def _of_kinds(grid: Grid, axes: tuple[str, ...], cost: Callable[..., tuple[float
 
 
 def cell_costs(grid: Grid, sources: Sources) -> dict[str, Floats]:
-    """FLOPs and memory of each cell alone, and the seconds that it adds to its network."""
-    iid = [initializer(label, sources).is_iid for label in grid.levels["initializer"]]
+    """FLOPs and memory of each cell alone, bytes of its result, and the seconds it adds to its network."""
+    networks = grid.numbers(("probe", "activation", "initializer"))
+    _, firsts, of_point = np.unique(networks, return_index=True, return_inverse=True)
+    loads = [
+        (making(initializer, activation, probe.dtype, sources), activation_arrays(activation, sources))
+        for probe, activation, initializer in (
+            (grid.levels[axis][grid.codes[axis][first]] for axis in ("probe", "activation", "initializer"))
+            for first in firsts
+        )
+    ]
+    kinds = sorted(set(loads))
+    code = {load: number for number, load in enumerate(kinds)}
 
-    def cost(probe: Any, width: str, depth: int, is_iid: bool) -> tuple[float, ...]:
+    def cost(probe: Any, width: str, depth: int, load: tuple[Making, float]) -> tuple[float, ...]:
         widths = hidden_widths(width, depth)
         ahead, back = forward_cost(widths, probe), backward_cost(widths, probe)
-        return ahead.flops + back.flops, memory(widths, probe, iid=is_iid), ahead.seconds, back.seconds
+        taken = memory(widths, probe, *load), result_memory(depth)
+        return ahead.flops + back.flops, *taken, ahead.seconds, back.seconds
 
-    # Initializers differ in their cost only by whether they are i.i.d.
-    kinds = Grid(
-        grid.levels | {"is_iid": [False, True]},
-        grid.codes | {"is_iid": np.array(iid, np.int64)[grid.codes["initializer"]]},
+    # Initializers and activations differ in what a cell takes only by their loads.
+    loaded = Grid(
+        grid.levels | {"load": kinds},
+        grid.codes | {"load": np.array([code[load] for load in loads], np.int64)[of_point]},
     )
-    flops, memories, ahead, back = _of_kinds(kinds, ("probe", "width", "depth", "is_iid"), cost)
+    flops, memories, results, ahead, back = _of_kinds(loaded, ("probe", "width", "depth", "load"), cost)
     constant = np.array([is_constant(width) for width in grid.levels["width"]])
     # Of cells that differ in depth alone, the deepest one's forward pass serves all.
     deepest = grid.ends(_CELL_AXES[:-1]) | ~constant[grid.codes["width"]]
-    return {"flops": flops, "memory": memories, "seconds": back + np.where(deepest, ahead, 0.0)}
+    seconds = back + np.where(deepest, ahead, 0.0)
+    return {"flops": flops, "memory": memories, "results": results, "seconds": seconds}
 
 
 def run_costs(grid: Grid) -> dict[str, Floats]:
-    """FLOPs, memory and seconds of each run."""
+    """FLOPs, memory, with that of its result, and seconds of each run."""
 
     def cost(task: Any, width: str, depth: int) -> tuple[float, ...]:
         widths = hidden_widths(width, depth)
@@ -243,4 +260,4 @@ def run_costs(grid: Grid) -> dict[str, Floats]:
         return whole.flops, training_memory(widths, task), whole.seconds
 
     flops, memories, seconds = _of_kinds(grid, ("task", "width", "depth"), cost)
-    return {"flops": flops, "memory": memories, "seconds": seconds}
+    return {"flops": flops, "memory": memories, "results": np.zeros(len(grid)), "seconds": seconds}

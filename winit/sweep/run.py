@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from winit.errors import WinitError
-from winit.sweep.cluster import open_cluster
+from winit.sweep.cluster import least_memory, open_cluster
 from winit.sweep.config import Config
 from winit.sweep.engine import Outcome, number_of_workers, sweep
 from winit.sweep.files import remove_forgotten, replacing
@@ -62,7 +62,6 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, threa
 
 def _check_memory(todo: pa.Table, client: distributed.Client) -> None:
     """The plan looked at what it knew; here the workers are seen."""
-    workers = client.scheduler_info()["workers"].values()
-    limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
-    if limits:
-        check_memory(todo, Room(min(limits), 1, "a worker's"))
+    memory = least_memory(client)
+    if memory is not None:
+        check_memory(todo, Room(memory, 1, "a worker's"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ByteSize, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
 
 from winit.errors import quoted
 from winit.sweep.fields import Count, Model, Patience, Positive, counted_in
@@ -15,6 +15,54 @@ from winit.sweep.machine import memory_limit
 # What starts the workers of a job and looks after them takes itself, measured: Python and Dask.
 _NANNIES_BYTES = 0.1e9
 BATCH_SYSTEMS = ("slurm", "pbs", "sge", "lsf", "htcondor")
+
+
+# What job scripts hold as it stands: batch systems have names of no other signs, and these mean nothing to a
+# shell.
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.,:@/+-]*"
+_INTERFACE = r"[A-Za-z0-9_][A-Za-z0-9_.:@-]*"
+# A path, or a variable of the node and a path behind it.
+_FOLDER = r"(/|\$[A-Za-z_][A-Za-z0-9_]*(?![^/]))[\w@+=,./-]*"
+_LONGEST = 255
+
+
+def _plain(pattern: str, what: str) -> AfterValidator:
+    def checked(value: str) -> str:
+        if len(value) > _LONGEST or not re.fullmatch(pattern, value):
+            raise ValueError(f"{quoted(value)} cannot stand in a job script; write {what}")
+        return value
+
+    return AfterValidator(checked)
+
+
+def _number_as_text(value: object) -> object:
+    """YAML takes an account such as 12345 for a number."""
+    return str(value) if type(value) is int else value
+
+
+def _line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError(
+            f"{quoted(value)} is more than a line; give each line an entry of its own in the list"
+        )
+    return value
+
+
+_Name = Annotated[
+    str,
+    BeforeValidator(_number_as_text),
+    _plain(_NAME, "letters, digits and _ . , : @ / + -, the first of them a letter, digit or _"),
+]
+_Interface = Annotated[str, _plain(_INTERFACE, "a name such as ib0: letters, digits and _ . : @ -")]
+_Folder = Annotated[
+    str,
+    _plain(
+        _FOLDER,
+        "an absolute path of letters, digits and _ @ + = , . / -, or one that begins with a variable of the"
+        " node, such as $TMPDIR",
+    ),
+]
+_Line = Annotated[str, AfterValidator(_line)]
 
 
 def _walltime(value: str) -> str:
@@ -68,21 +116,27 @@ class BatchSettings(Model):
         examples=["12:00:00"],
         json_schema_extra=counted_in("hours:minutes:seconds"),
     )
-    partition: str | None = Field(None, description="the queue", examples=["normal"])
-    account: str | None = Field(None, description="who pays", examples=["project"])
-    interface: str | None = Field(
+    partition: _Name | None = Field(None, description="the queue", examples=["normal"])
+    account: _Name | None = Field(None, description="who pays", examples=["project"])
+    interface: _Interface | None = Field(
         None, description="the network between the sweep and its workers", examples=["ib0"]
     )
-    scratch: str | None = Field(
+    scratch: _Folder | None = Field(
         None,
-        description="a folder of the node for what Dask puts on the disk",
-        examples=["/tmp"],  # noqa: S108
+        description="a folder of the node, in which a private one is made for what Dask puts on the disk;"
+        " null: the node's own for temporary files",
+        examples=["$TMPDIR"],
     )
-    directives: list[str] = Field(
-        [], description="more options of the batch system", examples=[["--constraint=avx512"]]
+    directives: list[_Line] = Field(
+        [],
+        description="more options of the batch system, a line each, put into the job as they stand",
+        examples=[["--constraint=avx512"]],
     )
-    prologue: list[str] = Field(
-        [], description="lines of the job before the worker starts", examples=[["module load python"]]
+    prologue: list[_Line] = Field(
+        [],
+        description="lines of the job before the worker starts, put into it as they stand and run by its"
+        " shell",
+        examples=[["module load python"]],
     )
 
     @property

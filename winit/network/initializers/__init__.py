@@ -32,6 +32,7 @@ __all__ = [
     "Weights",
     "WithBias",
     "initializer",
+    "trial_layer",
 ]
 
 INITIALIZERS: dict[str, Entry] = {
@@ -62,10 +63,18 @@ class Initializer:
 
     def is_iid_with(self, function: Activation) -> bool:
         """The same, in a network with this activation; what is raised counts as no."""
+        return self.law_with(function) is not None
+
+    def law_with(self, function: Activation) -> Law | None:
+        """The law of the weights of a small layer with this activation.
+
+        None where W and b are not both i.i.d., or where something is raised.
+        """
         try:
-            return self.laws(_trial_layer(function)) is not None
+            laws = self.laws(trial_layer(function))
         except (Exception, SystemExit):  # noqa: BLE001 - a user's own may refuse this activation
-            return False
+            return None
+        return laws and laws[0]
 
     def parameters(self, layer: Layer) -> tuple[Array, Array | None]:
         """W, shape (fan_in, fan_out), and b, shape (fan_out,), where the initializer has its own.
@@ -87,7 +96,7 @@ class Initializer:
         """Make the weights of a small layer. Raises LabelError, with the mend, where that fails."""
         try:
             with sources.speaking_aside():
-                self.parameters(_trial_layer(function))
+                self.parameters(trial_layer(function))
         except LabelError:
             raise
         except (Exception, SystemExit) as error:
@@ -154,8 +163,8 @@ def initializer(label: str, at_hand: Sources = ()) -> Initializer:
     return found
 
 
-def _trial_layer(function: Activation) -> Layer:
-    """A small layer, on which what is wrong with an initializer shows before anything runs."""
+def trial_layer(function: Activation, shape: tuple[int, int] = (16, 12), dtype: str = "float32") -> Layer:
+    """A small layer: before anything runs it shows what is wrong with an initializer, and what it takes."""
     draws = Draws(0)
-    inputs = draws.standard("normal", "input", 0, (24, 16)).values
-    return Layer(16, 12, 1, 2, function, draws, np.dtype(np.float32), inputs)
+    inputs = draws.standard("normal", "input", 0, (24, shape[0])).values.astype(dtype, copy=False)
+    return Layer(*shape, 1, 2, function, draws, np.dtype(dtype), inputs)

@@ -48,14 +48,16 @@ def zero_init(layer: Layer) -> Array:
     if n_out <= n_in:
         return np.eye(n_in, n_out)
     order = 2 ** math.ceil(math.log2(n_out))
-    return hadamard(order)[:n_in, :n_out] / math.sqrt(order)
+    return hadamard(n_in, n_out) / math.sqrt(order)
 
 
-def hadamard(order: int) -> Array:
-    """Sylvester's matrix of ±1, shape (order, order), order a power of two."""
-    from scipy.linalg import hadamard as sylvester  # slow to import, and seldom needed
+def hadamard(rows: int, columns: int) -> Array:
+    """The corner of Sylvester's matrices of ±1, shape (rows, columns); they are each other's corners.
 
-    return sylvester(order).astype(np.float64)
+    Where i and j, in binary, have an odd number of ones in common, the entry is −1.
+    """
+    common = np.arange(rows)[:, np.newaxis] & np.arange(columns)
+    return 1.0 - 2.0 * (np.bitwise_count(common) & 1)
 
 
 def lsuv(layer: Layer, gain: float = 1.0, tolerance: float = 0.1) -> Array:
