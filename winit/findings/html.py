@@ -32,7 +32,9 @@ def page(template: str, scripts: Sequence[str], **values: Any) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.FunctionLoader(part)
     )
-    return environment.get_template(template).render(policy=_policy(run), scripts=[*map(raw, run)], **values)
+    return environment.get_template(template).render(
+        policy=raw(_policy(run)), scripts=[*map(raw, run)], **values
+    )
 
 
 def chart_page(title: str, definition: dict[str, Any], config: dict[str, Any] | None = None) -> str:
