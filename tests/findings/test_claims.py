@@ -54,6 +54,7 @@ RECIPES = {
     symmetry.UNITS: everywhere("distinct_units"),
     symmetry.ERRORS: everywhere("distinct_errors"),
     symmetry.THROUGH_TRAINING: everywhere("distinct_units", "distinct_errors"),
+    symmetry.ALIVE_THROUGH_TRAINING: everywhere("distinct_units", "distinct_errors"),
     symmetry.UNEQUAL: lambda v: {
         "weight_grad_std": [v] * 11,
         "weight_grad_norm": [n and math.sqrt(n * UNITS) for n in FAN_IN],
@@ -120,6 +121,7 @@ NEUTRAL = {
     "distinct_errors": UNITS,
     "fan_out": UNITS,
     "weight_grad_mean": -1.0,
+    "weight_grad_norm": 1.0,
     "w_mean": -1.0,
     "w_std": 1.0,
     "h_mean": 0.4,
@@ -242,14 +244,16 @@ def test_values_of_other_settings_are_not_taken_for_seeds(claim):
     assert (judged.verdict, len(judged.values)) == ("holds", len(inside))
 
 
-@pytest.mark.parametrize("value", [symmetry.UNITS, symmetry.ERRORS, symmetry.THROUGH_TRAINING])
+@pytest.mark.parametrize(
+    "value", [symmetry.UNITS, symmetry.ERRORS, symmetry.THROUGH_TRAINING, symmetry.ALIVE_THROUGH_TRAINING]
+)
 def test_layers_that_are_not_finite_or_have_no_gradient_are_not_taken_for_equal_ones(value):
     claim = next(claim for claim in CLAIMS if claim.value == value)
     assert put(claim, MadeUp(claim, [1, 1]))[0].verdict == "holds"
     for name in {"distinct_units", "distinct_errors"} & set(re.findall(r"\w+", value)):
         assert put(claim, MadeUp(claim, [1, 1], spoilt={name: None}))[0].verdict == "undecided"
-    if "g_std" in value:
-        assert put(claim, MadeUp(claim, [1, 1], spoilt={"g_std": 0.0}))[0].verdict == "undecided"
+    for name in {"g_std", "weight_grad_norm"} & set(re.findall(r"\w+", value)):
+        assert put(claim, MadeUp(claim, [1, 1], spoilt={name: 0.0}))[0].verdict == "undecided"
 
 
 def test_every_recipe_is_used():

@@ -24,6 +24,8 @@ THROUGH_TRAINING = (
     "CASE WHEN count(distinct_units) = count(*) AND count(distinct_errors) = count(*)"
     " THEN max(greatest(distinct_units, distinct_errors)) END"
 )
+# The same, and none is equal for being dead.
+ALIVE_THROUGH_TRAINING = THROUGH_TRAINING.replace("CASE WHEN", "CASE WHEN min(weight_grad_norm) > 0 AND")
 THROUGH_TRAINING_WORDS = "different units or gradients in a hidden layer at any recorded step, at most"
 # Of the entries of ∂L/∂W; 0 where all are equal, 1 where their mean is 0.
 UNEQUAL = "max(weight_grad_std * sqrt(fan_in * fan_out) / weight_grad_norm)"
@@ -121,7 +123,7 @@ CLAIMS = (
         NOTE_000,
         trained(CONSTANT, ("tanh", "relu"), 1),
         "training",
-        THROUGH_TRAINING,
+        ALIVE_THROUGH_TRAINING,
         THROUGH_TRAINING_WORDS,
         exactly(1),
         rows="layer <= depth",
@@ -133,7 +135,7 @@ CLAIMS = (
         NOTE_003,
         trained(CONSTANT, "tanh", 2, **SPIRAL),
         "training",
-        THROUGH_TRAINING,
+        ALIVE_THROUGH_TRAINING,
         THROUGH_TRAINING_WORDS,
         exactly(1),
         rows="layer <= depth",
