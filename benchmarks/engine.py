@@ -164,7 +164,8 @@ def _finished_project() -> Iterator[Path]:
         _snakemake(folder, "results/cells.parquet", "results/training_runs.parquet")
         results.tables.mkdir()
         results.figures.mkdir()
-        for made in ("theory.parquet", "summary.parquet", "claims.parquet", "report.html", "status.txt"):
+        made_by_theory = ("theory.parquet", "functions.json")
+        for made in (*made_by_theory, "summary.parquet", "claims.parquet", "report.html", "status.txt"):
             (results.folder / made).touch()
         for made in (
             "summary.csv",

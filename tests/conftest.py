@@ -14,6 +14,8 @@ from winit.sweep.machine import one_thread_each
 one_thread_each()
 _DASK = tempfile.TemporaryDirectory(prefix="winit-dask-")  # dask_jobqueue writes a file there
 os.environ["DASK_CONFIG"] = _DASK.name
+# Tests keep the functions of their users in folders that pytest makes.
+os.environ["WINIT_ALLOW"] = tempfile.gettempdir()
 
 # No fact depends on how fast this machine is, or on whether it slept between two examples.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,10 +2,9 @@
 
 import copy
 
-import pyarrow.parquet as pq
-
 from winit.findings.predictions import write_theory
 from winit.findings.summary import summarize
+from winit.sweep.belonging import write_plans
 from winit.sweep.collect import collect, collect_training
 from winit.sweep.config import Config
 from winit.sweep.engine import blocks
@@ -53,21 +52,20 @@ def tiny(**changes):
 def make_results(folder, config):
     """Plan, compute, store and collect into ``folder``."""
     results = Results(folder)
-    for sweep, plan in ((results, make_plan(config)), (results.training_sweep, make_training_plan(config))):
-        sweep.folder.mkdir(exist_ok=True)
-        pq.write_table(plan, sweep.plan)
+    plans = (make_plan(config), make_training_plan(config))
+    write_plans(config, results, *plans)
+    for sweep, plan in zip((results, results.training_sweep), plans, strict=True):
         store = Store(sweep.parts)
         for cells in blocks(plan):
             store.write(compute(cells))
     collect(results, config.thresholds)
     collect_training(results, config.thresholds)
-    (folder / "config.yaml").write_text(config.to_yaml())
     return results
 
 
 def make_findings(folder, config):
     """The same, with theory and summary."""
     results = make_results(folder, config)
-    write_theory(results)
+    write_theory(results, config)
     summarize(results)
     return results

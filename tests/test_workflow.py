@@ -174,3 +174,26 @@ def test_what_no_step_can_take_starts_nothing(project, tmp_path, results, text, 
     assert word in run.stderr
     assert "Traceback" not in run.stderr
     assert before == sorted(project.iterdir())
+
+
+def test_plans_that_are_damaged_or_not_of_this_config_are_made_anew(project):
+    by_hand = project / "other.yaml"
+    grid = TINY["grids"][0] | {"depth": 1, "seed": 0}
+    by_hand.write_text(yaml.safe_dump({"grids": [grid]}))
+    subprocess.run(
+        [sys.executable, "-m", "winit", "plan", "--config", str(by_hand), "--write"], cwd=project, check=True
+    )
+    run = snakemake(project, "results/cells.parquet")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "results/config.yaml is damaged, or of another config; it is made anew" in run.stderr
+    assert len(pl.read_parquet(project / "results/cells.parquet")) == GRID_SIZE
+    assert computed(project / "results") == 0
+    plan = project / "results/plan.parquet"
+    whole = plan.read_bytes()
+    plan.write_bytes(whole[: len(whole) // 2])
+    run = snakemake(project, "results/plan.parquet")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "results/plan.parquet is damaged; it is made anew" in run.stderr
+    assert plan.read_bytes() == whole
+    dry = snakemake(project, "--dry-run", "results/plan.parquet")
+    assert "Nothing to be done" in dry.stdout + dry.stderr

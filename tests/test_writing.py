@@ -10,6 +10,8 @@ ALLOWED = {
     "sweep/locks.py:exclusive": "a lock, whose content says no more than who holds it",
     "sweep/locks.py:_opened": "the same, never through a link",
     "sweep/certificates.py:_write": "a key of one sweep, in a private folder that ends with it",
+    "sweep/seals.py:write_sealed": "the path comes from replacing",
+    "sweep/seals.py:seal": "a file that has not taken its place yet",
     "sweep/sorting.py:_append": "a box of collect's scratch folder",
     "sweep/collect.py:write_layers": "of collect's scratch folder, from where the whole dataset is renamed",
     "sweep/collect.py:_write_file": "likewise",

@@ -1,5 +1,6 @@
 """The Python interface. Imports wait for the call, so that the commands start at once."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import wraps
@@ -191,8 +192,13 @@ def open_results(folder: str | Path = "results") -> "Database":
 
     They are layers, cells, theory, summary, answers, ranking, training, training_runs and claims.
     ``open_results().sql("SELECT …")`` gives a relation: ``.pl()``, ``.df()``, ``.to_arrow_table()``.
-    Raises ``winit.WinitError`` where there are none.
+    Raises ``winit.WinitError`` where there are none, and warns where tables are not of one plan.
     """
     from winit.findings.database import Database
+    from winit.findings.together import mixtures
+    from winit.sweep.layout import Results
 
-    return Database(folder)
+    database = Database(folder)
+    if problems := mixtures(Results(Path(folder))):
+        warnings.warn("\n".join(problems), stacklevel=2)
+    return database

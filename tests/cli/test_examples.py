@@ -6,12 +6,10 @@ import shutil
 import pytest
 from click.testing import CliRunner
 from projects import tiny_project
-from samples import make_results, tiny
+from samples import make_findings, tiny
 
 from winit.cli import main
 from winit.findings.claims.tested import write_claims
-from winit.findings.predictions import write_theory
-from winit.findings.summary import summarize
 
 EXAMPLES = [(name, line) for name, command in main.commands.items() for line in command.example.splitlines()]
 
@@ -40,9 +38,7 @@ def project(tmp_path_factory):
     """A user's folder with the results of a tiny grid."""
     folder = tiny_project(tmp_path_factory.mktemp("project"))
     (folder / "results").mkdir()
-    results = make_results(folder / "results", tiny(activation="tanh", depth=2, width=8))
-    write_theory(results)
-    summarize(results)
+    results = make_findings(folder / "results", tiny(activation="tanh", depth=2, width=8))
     write_claims(results)
     return folder
 

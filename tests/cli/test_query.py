@@ -34,7 +34,7 @@ ODD = """SELECT 'nan'::DOUBLE AS a, 'inf'::DOUBLE AS b, '-inf'::DOUBLE AS c, NUL
 def folder(tmp_path_factory):
     """Results without a summary and claims."""
     folder = tmp_path_factory.mktemp("results")
-    write_theory(make_results(folder, tiny()))
+    write_theory(make_results(folder, tiny()), tiny())
     return folder
 
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 from projects import ROOT
-from samples import TINY, make_results
+from samples import TINY, make_findings
 
 from winit.findings.claims.tested import write_claims
 from winit.findings.database import Database
-from winit.findings.predictions import write_theory
-from winit.findings.summary import summarize
 from winit.findings.worked import answered, queries
 from winit.sweep.config import Config
 
@@ -58,9 +56,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "results").mkdir()
     config = Config.checked(TINY | {"grids": GRIDS, "training": TRAINING}, "test")
-    results = make_results(folder / "results", config)
-    write_theory(results)
-    summarize(results)
+    results = make_findings(folder / "results", config)
     write_claims(results)
     return folder
 

@@ -14,7 +14,7 @@ from winit.sweep.cluster import open_cluster
 from winit.sweep.collect import collect
 from winit.sweep.engine import Outcome, Writer, blocks
 from winit.sweep.layout import Results
-from winit.sweep.plan import make_plan
+from winit.sweep.plan import make_plan, write_plan
 from winit.sweep.progress import Progress
 from winit.sweep.settings import ClusterSettings
 from winit.sweep.status import unfinished
@@ -93,7 +93,7 @@ def test_any_cut_of_the_grid_gives_bit_identical_layers(client, tmp_path):
     for shard in (3, 1, 2):
         run(plan.filter(pc.equal(plan["shard"], shard)), client, store, part_seconds=0.01)
     assert len(list(store.folder.iterdir())) > 2
-    pq.write_table(plan, tmp_path / "cut/plan.parquet")
+    write_plan(plan, tmp_path / "cut/plan.parquet")
     collect(Results(tmp_path / "cut"), config.thresholds)
     (left,), (right,) = (sorted(folder.glob("layers/*")) for folder in (whole.folder, tmp_path / "cut"))
     assert left.read_bytes() == right.read_bytes()
@@ -137,7 +137,7 @@ def test_a_cell_that_raises_fails_alone_and_is_tried_again(client, tmp_path, own
     assert (outcome.computed, len(outcome.failed)) == (6, 2)
     assert {record.error for record in outcome.failed} == {"ValueError: that"}
     assert unfinished(plan, store.index()).num_rows == 2
-    pq.write_table(plan, tmp_path / "plan.parquet")
+    write_plan(plan, tmp_path / "plan.parquet")
     collect(Results(tmp_path), config.thresholds)
     cells = pq.read_table(tmp_path / "cells.parquet")
     failed = cells.filter(pc.equal(cells["status"], "failed"))

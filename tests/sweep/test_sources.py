@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 import yaml
-from samples import make_results, tiny
+from samples import TINY, make_results, tiny
 
 import winit
 from winit.network.initializers import initializer
@@ -92,3 +92,85 @@ def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
     assert len(layers["initializer"].unique()) == 4
     assert "mine.py:bump(sharpness=0.5)" in layers["activation"].unique().to_pylist()
     assert pc.all(pc.equal(layers["nonfinite_fraction"], 0)).as_py()
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A user's folder, in which the command was started; nothing else is allowed."""
+    monkeypatch.delenv("WINIT_ALLOW")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+CODE = "import winit\ndef f(layer): return winit.Law('normal', 1.0)\n"
+
+
+def test_code_in_the_folder_of_the_user_is_read_however_it_is_named(mine):
+    (mine / "inner").mkdir()
+    (mine / "inner/own.py").write_text(CODE)
+    for name in ("inner/own.py", "./inner/own.py", f"{mine}/inner/own.py"):
+        assert read_source(name).text == CODE
+
+
+def test_code_from_elsewhere_is_refused_until_it_is_allowed(mine, tmp_path, monkeypatch):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    own = theirs / "own.py"
+    own.write_text(CODE)
+    (mine / "link.py").symlink_to(own)
+    (mine / "folder").symlink_to(theirs)
+    for name in (str(own), "../theirs/own.py", "link.py", "folder/own.py"):
+        with pytest.raises(
+            LabelError, match=re.escape(f"{name} is not run, since it lies outside")
+        ) as refused:
+            read_source(name)
+        assert f"WINIT_ALLOW={own}" in str(refused.value)
+    for allowed in (own, theirs, f"/nowhere:{theirs}"):
+        monkeypatch.setenv("WINIT_ALLOW", str(allowed))
+        assert read_source("link.py").text == CODE
+    monkeypatch.setenv("WINIT_ALLOW", f"{theirs}/other.py")
+    with pytest.raises(LabelError, match="is not run"):
+        read_source("link.py")
+
+
+@pytest.mark.parametrize("sign", ["plan.parquet", "cells.parquet", "layers/layers-0000.parquet"])
+def test_code_in_a_results_folder_is_data(sign, mine):
+    results = mine / "results"
+    (results / "deep/er").mkdir(parents=True)
+    (results / sign).parent.mkdir(exist_ok=True)
+    (results / sign).touch()
+    for name in ("results/own.py", "results/deep/er/own.py"):
+        (mine / name).write_text(CODE)
+        with pytest.raises(LabelError, match=r"lies in the results folder .*/results, and results are data"):
+            read_source(name)
+
+
+def test_an_installed_module_is_the_users_own_wherever_it_is(mine, package):
+    assert read_source(f"{package}.one").text.startswith("import winit")
+
+
+def test_a_package_in_a_results_folder_is_not_even_looked_into(mine, monkeypatch):
+    (mine / "plan.parquet").touch()
+    (mine / "theirs").mkdir()
+    (mine / "theirs/__init__.py").write_text("raise RuntimeError('it was run')")
+    (mine / "theirs/inner.py").write_text(CODE)
+    monkeypatch.syspath_prepend(str(mine))
+    for name in ("theirs", "theirs.inner"):
+        with pytest.raises(LabelError, match="lies in the results folder"):
+            read_source(name)
+
+
+def test_which_code_will_run_is_said_once(mine, capsys, monkeypatch):
+    monkeypatch.setattr("winit.sweep.sources._announced", set())
+    for name in ("first.py", "second.py"):
+        (mine / name).write_text(CODE)
+    changes = dict(initializer=["first.py:f", "zeros"], activation="relu")
+    data = {"grids": [TINY["grids"][0] | changes, TINY["grids"][0] | {"initializer": "second.py:f"}]}
+    (mine / "mine.yaml").write_text(yaml.safe_dump(data))
+    for _ in range(2):
+        Config.read(mine / "mine.yaml")
+    assert capsys.readouterr().err == "winit: runs code of yours: first.py, second.py\n"
+    tiny()
+    assert capsys.readouterr().err == ""

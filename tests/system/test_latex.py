@@ -10,13 +10,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from packages import need
-from samples import TINY, make_results
+from samples import TINY, make_findings
 
 from winit.findings import latex
 from winit.findings.claims.tested import write_claims
 from winit.findings.page import Page, Section
-from winit.findings.predictions import write_theory
-from winit.findings.summary import TABLES, summarize
+from winit.findings.summary import TABLES
 from winit.sweep.config import Config
 
 HOSTILE = (
@@ -61,9 +60,7 @@ def test_all_tables_of_a_run_are_set_and_fit_the_page(pdflatex, tmp_path):
     grid = TINY["grids"][0]
     names = [*grid["initializer"], f"{own}:ring", "variance_scaling(scale=4.0)"]
     config = TINY | {"grids": [grid | {"initializer": names}]}
-    results = make_results(tmp_path / "results", Config.checked(config, "test"))
-    write_theory(results)
-    summarize(results)
+    results = make_findings(tmp_path / "results", Config.checked(config, "test"))
     write_claims(results)
     log = typeset(tmp_path, [results.tables / f"{name}.tex" for name in (*TABLES, "claims")])
     assert "Overfull \\hbox" not in "".join(re.findall(r".*in alignment.*", log))

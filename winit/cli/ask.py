@@ -68,6 +68,8 @@ def query(
     """
     from winit.cli.screen import reader_may_leave
     from winit.findings.database import Database
+    from winit.findings.together import mixtures
+    from winit.sweep.layout import Results
 
     if schema:
         _list_columns(folder, sql)
@@ -78,6 +80,8 @@ def query(
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("parquet is nothing for a terminal; add --output answer.parquet")
     database = Database(folder)
+    for problem in mixtures(Results(folder)):
+        click.echo(f"winit: {problem}", err=True)
     asked = sys.stdin.read() if sql == "-" else sql
     with reader_may_leave():
         if chosen == "table":

@@ -19,20 +19,18 @@ _FAILED_SHOWN = 20
 @click.option(
     "--shards", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Sweeps to cut it into."
 )
-@click.option("--write", is_flag=True, help="Write it to plan.parquet, which the sweep reads.")
+@click.option("--write", is_flag=True, help="Write it, and the checked config, into the results folder.")
 @click.option("--yes", is_flag=True, help="Plan even more cells than sweep.max_cells.")
 def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -> None:
     """Say what the grids will take.
 
     Cells, blocks, FLOPs, memory, disk, and time on this machine, which is estimated by computing some of the
     networks for a second. With --write the grids become the plans that `winit sweep` and `winit train`
-    compute.
+    compute, plan.parquet and training/plan.parquet, with config.yaml beside them.
     """
-    import pyarrow.parquet as pq
-
+    from winit.sweep.belonging import write_plans
     from winit.sweep.calibration import calibrated
     from winit.sweep.estimates import estimate, show
-    from winit.sweep.files import replacing
     from winit.sweep.machine import available_cores, memory_limit
     from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan
 
@@ -48,10 +46,12 @@ def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -
     for made in plans.values():
         if room is not None:
             check_memory(made, room)
-    if write:
-        for path, made in zip((results.plan, results.training_sweep.plan), plans.values(), strict=True):
-            with replacing(path) as file:
-                pq.write_table(made, file, compression="zstd")
+    if write and write_plans(config, results, *plans.values()):
+        click.echo(
+            f"{results.folder} had the plans of another config; what was made of them is to be made anew"
+            " (sweep, train, collect, theory, …), but for what is in the store",
+            err=True,
+        )
     estimates = [(name, estimate(made, calibrated(made))) for name, made in plans.items() if made.num_rows]
     show(estimates, config.cluster.workers(cores) or cores)
 
@@ -71,19 +71,20 @@ def status(config_file: Path, threads: int, output: Path | None) -> None:
     tries those again.
     """
     from winit.cli.screen import Screen, reader_may_leave, table_of
+    from winit.sweep.belonging import looked_at
     from winit.sweep.calibration import calibrated
     from winit.sweep.estimates import duration, estimate
     from winit.sweep.files import replacing
     from winit.sweep.machine import available_cores
     from winit.sweep.status import status_of
 
-    _, results = opened(config_file)
+    looked = looked_at(config_file)
     cores = threads or available_cores()
     header = ["", "planned", "done", "missing", "failed", f"time left on {cores} core{'s' * (cores != 1)}"]
     table = table_of(header, [False, *[True] * 5])
     problems = []
-    for of_sweep in (results, results.training_sweep):
-        state = status_of(of_sweep)
+    for of_sweep in (looked.results, looked.results.training_sweep):
+        state = status_of(of_sweep, looked.plan_of(of_sweep))
         missing, failed = state.missing.num_rows, len(state.failed)
         left = estimate(state.missing, calibrated(state.missing)).time(cores) if missing else None
         counts = (state.done + missing + failed, state.done, missing, failed)

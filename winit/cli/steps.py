@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
 def config(source: Path, output: Path) -> None:
     """Check a config and write it in its canonical form."""
+    from winit.sweep.belonging import write_config
     from winit.sweep.config import Config
 
-    Config.read(None if source == Path("-") else source).write(output)
+    write_config(Config.read(None if source == Path("-") else source), output)
 
 
 @click.command(cls=Command, example="winit sweep --config config/default.yaml --threads 8")
@@ -96,10 +97,12 @@ def collect(config_file: Path) -> None:
 
     layers/*.parquet, and cells.parquet with a row for each planned cell.
     """
+    from winit.sweep.belonging import looked_at
     from winit.sweep.collect import collect as collect_cells
 
-    config, results = opened(config_file)
-    collect_cells(results, config.thresholds)
+    looked = looked_at(config_file)
+    looked.plan_of(looked.results)
+    collect_cells(looked.results, looked.thresholds)
 
 
 @click.command(cls=Command, example="winit theory --config config/default.yaml")
@@ -107,13 +110,14 @@ def collect(config_file: Path) -> None:
 def theory(config_file: Path) -> None:
     """Write what theory predicts: theory.parquet.
 
-    For each planned network with i.i.d. weights.
+    For each planned network with i.i.d. weights. Of functions of your own it writes what the figures show of
+    them, functions.json, too.
     """
     from winit.cli.screen import say
     from winit.findings.predictions import write_theory
 
-    _, results = opened(config_file)
-    for problem in write_theory(results):
+    config, results = opened(config_file)
+    for problem in write_theory(results, config):
         say(f"no theory for {visible(problem)}", error=True)
 
 

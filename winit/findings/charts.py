@@ -3,15 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+from winit.errors import WinitError
 from winit.findings.database import Database, quoted
 from winit.findings.drawing import Figure, drawn, rows_of, settings_of
 from winit.findings.layer_charts import LAYER_CHARTS
 from winit.findings.names import file_name
 from winit.findings.networks import networks, usual_probe
-from winit.findings.phase import phase_diagram
+from winit.findings.own import functions_in, is_own
+from winit.findings.phase import phase_diagram, picture
 from winit.findings.profiles import datasets, profiles
 from winit.findings.verdict_map import figure as verdict_map
 from winit.network.activations import activation
+from winit.network.labels import LabelError
 from winit.sweep.schema import NETWORK_KEYS
 
 PHASE = "phase"
@@ -74,12 +77,13 @@ def phases(database: Database) -> list[Figure]:
         return []
     title = "Where the networks stand"
     # The plane is that of the activation, whatever the probe.
+    pictures = [
+        (network, drawn(_phase, database, network)) for network in deepest(database) if not network.unusual
+    ]
     return [
-        Figure(
-            f"{PHASE}-{network.name}", f"{title}: {network}", PHASE_CAPTION, drawn(_phase, database, network)
-        )
-        for network in deepest(database)
-        if not network.unusual
+        Figure(f"{PHASE}-{network.name}", f"{title}: {network}", PHASE_CAPTION, picture)
+        for network, picture in pictures
+        if picture is not None
     ]
 
 
@@ -92,7 +96,13 @@ def _phase(database: Database, network: Network) -> Any:
             WHERE {network.where} AND layer = depth AND chi_1 IS NOT NULL
             GROUP BY initializer ORDER BY initializer""",
     )
-    return phase_diagram(activation(network.activation, database.sources), points)
+    if not is_own(network.activation):
+        try:
+            return phase_diagram(activation(network.activation), points)
+        except LabelError as error:  # results of another winit, say
+            raise WinitError(f"no phase diagram of {network.activation}: {error}") from None
+    plane = functions_in(database.folder).phases.get(network.activation)
+    return None if plane is None else picture(plane, points)
 
 
 PHASE_CAPTION = (

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -21,9 +20,6 @@ from winit.findings.reading import PROTOCOL, ReadOnlyFiles
 from winit.findings.refusals import Shelf, refusal
 from winit.findings.statements import check_reads
 from winit.sweep.layout import Results
-
-if TYPE_CHECKING:
-    from winit.network.sources import Sources
 
 _ROWS_OF_A_BATCH = 20_000
 """Of layers with histograms some 20 MB."""
@@ -69,7 +65,8 @@ class Database:
     """
 
     def __init__(self, folder: str | Path = "results") -> None:
-        self._results = results = Results(Path(folder))
+        self.folder = Path(folder)
+        results = Results(self.folder)
         files = {
             "layers": sorted(results.layers.glob("*.parquet")),
             "cells": [results.cells],
@@ -84,7 +81,7 @@ class Database:
         there = {
             name: paths for name, paths in files.items() if paths and all(path.exists() for path in paths)
         }
-        self.missing = {name: _step(name, results) for name in files if name not in there}
+        self.missing = {name: maker(name, results) for name in files if name not in there}
         """The views that are not there yet, each with the command that makes it."""
         if not there:
             raise WinitError(
@@ -202,14 +199,7 @@ class Database:
         return None
 
     def _line(self, view: str, error: "_DamagedError") -> str:
-        return f"{view} cannot be read ({error}); {_step(view, self._results)} makes it anew"
-
-    @cached_property
-    def sources(self) -> "Sources":
-        """The user's own functions, as they were when they were computed."""
-        from winit.sweep.plan import sources_in  # a query has no need of it, and should start at once
-
-        return sources_in(self._results.read_plan()) if self._results.plan.exists() else ()
+        return f"{view} cannot be read ({error}); {maker(view, Results(self.folder))} makes it anew"
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation:
         """The answer to one query that reads.
@@ -301,7 +291,7 @@ def _plain(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def _step(view: str, results: Results) -> str:
+def maker(view: str, results: Results) -> str:
     """The command that makes a view."""
     if view in {"summary", "answers", "ranking", "claims"}:
         return f"`winit {'claims' if view == 'claims' else 'summarize'} --results {results.folder}`"

@@ -12,6 +12,7 @@ from winit.findings.claims import evidence
 from winit.findings.database import Database
 from winit.findings.drawing import save
 from winit.findings.layer_charts import LAYER_CHARTS
+from winit.findings.together import check_together
 from winit.sweep.layout import Results
 
 CAPTIONS = {
@@ -27,6 +28,7 @@ CAPTIONS = {
 
 def save_figures(results: Results) -> None:
     """Write every figure as SVG and PNG. Claims are drawn as they were last put to the results."""
+    check_together(results)
     database = Database(results.folder)
     with database.naming_damage():
         made = [

@@ -5,19 +5,23 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from winit.findings.own import write_functions
 from winit.network.activations import activation
 from winit.network.cells import Probe
 from winit.network.initializers import initializer
 from winit.network.labels import described
 from winit.network.sources import Sources, source_name
 from winit.network.theory import Prediction, predict
+from winit.sweep.belonging import planned
+from winit.sweep.config import Config
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
+from winit.sweep.origins import carried
 from winit.sweep.plan import sources_in
 from winit.sweep.progress import Progress
 from winit.sweep.schema import COMPARED, NETWORK_KEYS, PROBE_KEYS, THEORY
+from winit.sweep.seals import write_sealed
 
 ROUNDING = 1e-6
 """What float32 does to a logarithm: no spread is taken to be smaller."""
@@ -31,12 +35,16 @@ _MEASURED = {
 }
 
 
-def write_theory(results: Results) -> list[str]:
-    """Write theory.parquet for the networks of the plan. Gives what went wrong, as ``theory_of`` does."""
-    table, problems = theory_of(results.read_plan(), _shown)
+def write_theory(results: Results, config: Config) -> list[str]:
+    """Write theory.parquet for the networks of the plan, and functions.json.
+
+    Gives what went wrong, as ``theory_of`` does. Raises WinitError where the plan is not that of ``config``.
+    """
+    plan, runs = planned(config, results), planned(config, results.training_sweep)
+    table, problems = theory_of(plan, _shown)
     with replacing(results.theory) as file:
-        pq.write_table(table, file, compression="zstd")
-    return problems
+        write_sealed(table.replace_schema_metadata(carried(plan.schema.metadata)), file)
+    return list(dict.fromkeys(problems + write_functions(results, table, plan, runs)))
 
 
 def _shown(networks: Networks) -> Iterable[Network]:

@@ -17,6 +17,7 @@ from winit.findings.layer_charts import LAYER_CHARTS, OUTLINES
 from winit.findings.networks import NUMBERED, networks, place_of
 from winit.findings.notes import SOURCE, notes_table
 from winit.findings.ranking import answers_of
+from winit.findings.together import check_together
 from winit.network.summaries import HISTOGRAM_BINS, MAGNITUDE_DECADES
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
@@ -43,6 +44,7 @@ class Failure:
 
 def write_report(results: Results) -> None:
     """Write report.html from the dataset and the summary."""
+    check_together(results)
     database = Database(results.folder)
     with database.naming_damage():
         made = _page(database, (results.folder / "config.yaml").read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """The summary: what the seeds of a network agree on, with the uncertainty that they leave; and all tables."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from winit.findings.predictions import COMPARISON
 from winit.findings.ranking import answers_of, ranking_of
 from winit.findings.ranking_pages import answers_page, ranking_page
 from winit.findings.tables import Table
+from winit.findings.together import check_together
 from winit.sweep.files import folder_at, remove_forgotten, replacing_all
 from winit.sweep.layout import Results
 from winit.sweep.schema import COMPARED, NETWORK_KEYS, RATIOS, SUMMARY
@@ -25,18 +27,25 @@ _GROUP = ", ".join(NETWORK_KEYS)
 def summarize(results: Results) -> None:
     """Write summary.parquet, and each of ``TABLES`` in all formats.
 
-    Raises WinitError where theory.parquet is not there yet.
+    Raises WinitError where theory.parquet is not there yet, and where it is not that of the cells.
     """
     if not results.theory.exists():
         raise WinitError(f"there is no {results.theory}; run `winit theory` first")
+    belongs = check_together(results, ("cells", "layers", "theory"))
     database = Database(results.folder)
     with database.naming_damage():
-        found = {name: made(database) for name, made in TABLES.items()}
+        found = {name: _belonging(made(database), belongs) for name, made in TABLES.items()}
     remove_forgotten(folder_at(results.tables))
     with replacing_all() as new:
         for name, table in found.items():
             tables.write(new, results.tables, name, table)
         pq.write_table(found["summary"].rows, new(results.summary), compression="zstd")
+
+
+def _belonging(table: Table, belongs: dict[bytes, bytes]) -> Table:
+    """The table, which says of which plan it was made."""
+    rows = table.rows
+    return replace(table, rows=rows.replace_schema_metadata((rows.schema.metadata or {}) | belongs))
 
 
 def summary_of(database: Database) -> pa.Table:

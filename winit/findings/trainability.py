@@ -9,20 +9,17 @@ import math
 from typing import Any
 
 import altair as alt
-import numpy as np
 
 from winit.findings.database import Database
 from winit.findings.drawing import WIDTH, AnyChart, Rows, chart_of, rows_of, tooltips
-from winit.network.activations import Activation, activation
-from winit.network.draws import Draws
-from winit.network.initializers import Layer, initializer
-from winit.network.meanfield import fixed_point
-from winit.network.sources import Sources
+from winit.findings.own import Curve, Functions, curve_of, functions_in, is_own, scale_of
+from winit.network.activations import activation
+from winit.network.initializers import initializer
 
 MULTIPLES = {1: "#000000", 3: "#D55E00", 6: "#CC79A7"}
 """Of ξ_c, drawn over the map, and their colours; Schoenholz et al. find networks trainable to about 6 ξ_c."""
-# A map needs so many σ_w and depths; the curves of ξ_c have so many points.
-_LEAST_ACROSS, _LEAST_UP, _CURVE_POINTS = 4, 3, 40
+# A map needs so many σ_w and depths.
+_LEAST_ACROSS, _LEAST_UP = 4, 3
 _HEIGHT = 240
 
 Ends = tuple[float, float]
@@ -33,7 +30,6 @@ def trainability_map(database: Database, shared: dict[str, Any], where: str) -> 
 
     ``shared`` has the settings that the runs share.
     """
-    phi = activation(shared["activation"], database.sources)
     runs = rows_of(
         database,
         f"""SELECT initializer, depth, avg(final_accuracy) AS accuracy,
@@ -42,7 +38,8 @@ def trainability_map(database: Database, shared: dict[str, Any], where: str) -> 
             GROUP BY ALL ORDER BY ALL""",
     )
     labels = sorted({row["initializer"] for row in runs})
-    scales = {label: _scales(label, phi, shared, database.sources) for label in labels}
+    own = functions_in(database.folder) if any(map(is_own, [shared["activation"], *labels])) else Functions()
+    scales = {label: _scale(label, shared, own) for label in labels}
     biases = [scale[1] for scale in scales.values() if scale]
     if not biases:
         return None
@@ -65,7 +62,7 @@ def trainability_map(database: Database, shared: dict[str, Any], where: str) -> 
         row["bottom"], row["top"] = rows[row["depth"]]
     ends_x = (columns[across[0]][0], columns[across[-1]][1])
     ends_y = (rows[up[0]][0], rows[up[-1]][1])
-    curves = _depth_scales(phi, sigma_b, ends_x, ends_y)
+    curves = _depth_scales(_curve(shared, sigma_b, ends_x, own), ends_y)
     layers = (_plane(points, across, up, ends_x, ends_y), _curves(curves, sigma_b))
     return alt.layer(*layers, width=WIDTH, height=_HEIGHT).resolve_scale(stroke="independent")
 
@@ -135,17 +132,18 @@ def _curves(curves: Rows, sigma_b: float) -> AnyChart:
     )
 
 
-def _scales(label: str, phi: Activation, shared: dict[str, Any], sources: Sources) -> Ends | None:
+def _scale(label: str, shared: dict[str, Any], own: Functions) -> Ends | None:
     """σ_w and σ_b of an inner layer; None where its weights are not i.i.d. with mean 0."""
-    found = initializer(label, sources)
-    if "-" in shared["width"] or not found.is_iid_with(phi):
-        return None
-    n = int(shared["width"])
-    laws = found.laws(Layer(n, n, 2, 3, phi, Draws(0), np.dtype(np.float64)))
-    if laws is None or laws[0].mean or not laws[0].std:
-        return None
-    # Rounded, so that one σ_w by two ways is one.
-    return float(f"{math.sqrt(n) * laws[0].std:.6g}"), laws[1].std if laws[1] else shared["bias_std"]
+    if is_own(label) or is_own(shared["activation"]):
+        return own.scale(label, shared["activation"], shared["width"], shared["bias_std"])
+    return scale_of(initializer(label), activation(shared["activation"]), shared["width"], shared["bias_std"])
+
+
+def _curve(shared: dict[str, Any], sigma_b: float, ends: Ends, own: Functions) -> Curve:
+    """ξ_c over σ_w."""
+    if is_own(shared["activation"]):
+        return own.curve(shared["activation"], sigma_b)
+    return curve_of(activation(shared["activation"]), sigma_b, *ends)
 
 
 def _fields(middles: list[float]) -> list[Ends]:
@@ -155,17 +153,10 @@ def _fields(middles: list[float]) -> list[Ends]:
     return list(itertools.pairwise([first, *between, last]))
 
 
-def _depth_scales(phi: Activation, sigma_b: float, ends_x: Ends, ends_y: Ends) -> Rows:
-    """ξ_c over σ_w by theory, times each of the multiples, brought near where it is far beyond the map."""
-    across = np.linspace(*ends_x, _CURVE_POINTS).tolist()
-    found = [(sigma_w, fixed_point(phi, sigma_w, sigma_b).xi_c) for sigma_w in across if sigma_w > 0]
+def _depth_scales(curve: Curve, ends: Ends) -> Rows:
+    """A curve times each of the multiples, brought near where it is far beyond the map."""
     return [
-        {
-            "multiple": f"{k} ξ_c",
-            "sigma_w": sigma_w,
-            "depth": min(max(k * xi, ends_y[0] / 4), ends_y[1] * 4),
-        }
+        {"multiple": f"{k} ξ_c", "sigma_w": sigma_w, "depth": min(max(k * xi, ends[0] / 4), ends[1] * 4)}
         for k in MULTIPLES
-        for sigma_w, xi in found
-        if xi
+        for sigma_w, xi in curve
     ]

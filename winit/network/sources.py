@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from winit.network.guests import as_guest, kept_out
 from winit.network.labels import LabelError, described, parse, suggestion
 
 
@@ -71,8 +72,7 @@ def function_of(name: str, sources: Sources) -> Callable[..., Any]:
         functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType)]
         hint = suggestion(function_name, functions)
         raise LabelError(f"{source_name} has no function {function_name!r}{hint}")
-    found: Callable[..., Any] = function
-    return found
+    return as_guest(function)
 
 
 def speaking_aside() -> AbstractContextManager[object]:
@@ -97,7 +97,7 @@ def _module(source: Source) -> types.ModuleType:
     lines = source.text.splitlines(keepends=True)
     linecache.cache[source.name] = (len(source.text), None, lines, source.name)
     try:
-        with speaking_aside():
+        with kept_out(), speaking_aside():
             exec(compile(source.text, source.name, "exec"), vars(module))  # noqa: S102 - the user's own code
     except (Exception, SystemExit) as error:
         raise LabelError(f"{source.name} cannot be run: {described(error)}") from error

@@ -5,7 +5,7 @@ Of cells layers/*.parquet and cells.parquet; of training runs training.parquet a
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,9 @@ from winit.sweep.files import naming, parquet_options, pattern
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.locks import exclusive
+from winit.sweep.origins import carried
 from winit.sweep.schema import CELLS, LAYERS, RUN_SORT_KEYS, SORT_KEYS, TRAINING, TRAINING_RUNS
+from winit.sweep.seals import BLANK_SEAL, seal
 from winit.sweep.sorting import PLACE, Source, in_order, regrouped
 from winit.sweep.status import missing
 from winit.sweep.store import Store
@@ -57,11 +59,13 @@ def collect(results: Results, thresholds: Thresholds) -> None:
     with naming(results.folder), _Collection(results, SORT_KEYS) as collection:
         layers = collection.scratch / "layers"
         layers.mkdir()
-        write_layers(collection.rows(LAYERS, ("layer",)), layers)
+        write_layers(collection.rows(LAYERS, ("layer",)), layers, collection.belongs)
         collection.view("layers", sorted(layers.glob("*.parquet")))
         cells = collection.scratch / "cells.parquet"
         verdict = verdict_columns(thresholds, collection.activations)
-        _write_file(collection.cells("layers", EVIDENCE, verdict, CELLS), CELLS, cells)
+        of_cells = CELLS.with_metadata(collection.belongs | BLANK_SEAL)
+        _write_file(collection.cells("layers", EVIDENCE, verdict, CELLS), of_cells, cells)
+        seal(cells)
         _replace(layers, results.layers, collection.scratch)
         cells.replace(results.cells)
 
@@ -70,13 +74,14 @@ def collect_training(results: Results, thresholds: Thresholds) -> None:
     """Write ``training.parquet`` and ``training_runs.parquet``; all else as ``collect``."""
     with naming(results.folder), _Collection(results.training_sweep, RUN_SORT_KEYS) as collection:
         training = collection.scratch / "training.parquet"
-        _write_file(collection.rows(TRAINING, ("step", "layer")), TRAINING, training)
+        of_runs = TRAINING.with_metadata(collection.belongs)
+        _write_file(collection.rows(TRAINING, ("step", "layer")), of_runs, training)
         collection.view("training", [training])
         runs = collection.scratch / "training_runs.parquet"
         verdict = training_verdict_columns(thresholds, collection.activations)
-        _write_file(
-            collection.cells("training", TRAINING_EVIDENCE, verdict, TRAINING_RUNS), TRAINING_RUNS, runs
-        )
+        judged = TRAINING_RUNS.with_metadata(collection.belongs | BLANK_SEAL)
+        _write_file(collection.cells("training", TRAINING_EVIDENCE, verdict, TRAINING_RUNS), judged, runs)
+        seal(runs)
         training.replace(results.training)
         runs.replace(results.training_runs)
 
@@ -104,6 +109,8 @@ class _Collection:
                 f"{todo.num_rows} of {plan.num_rows} planned {kind_of(plan).unit} are not in the store"
                 " yet; run the sweep again, it computes only those"
             )
+        self.belongs = carried(plan.schema.metadata)
+        """Metadata of the tables: the plan's origin."""
         self._plan = _ordered(plan, order)
         self._order = order
         # Parts of other cells, perhaps of other versions, are not read.
@@ -204,12 +211,14 @@ def _write_file(tables: Iterable[pa.Table], schema: pa.Schema, path: Path) -> No
             writer.write_table(table)
 
 
-def write_layers(tables: Iterable[pa.Table], folder: Path) -> None:
+def write_layers(
+    tables: Iterable[pa.Table], folder: Path, metadata: Mapping[bytes, bytes] | None = None
+) -> None:
     """Write tables with the schema ``LAYERS``, a row group each, to files of about ``_FILE_BYTES``."""
     tables = iter(tables)
     for number in range(1_000_000):
         path = folder / f"layers-{number:04d}.parquet"
-        with _writer(path, LAYERS) as writer:
+        with _writer(path, LAYERS.with_metadata(metadata)) as writer:
             for table in tables:
                 writer.write_table(table)
                 if path.stat().st_size >= _FILE_BYTES:

@@ -4,7 +4,6 @@ The models below are the one source: the check and the errors follow from them. 
 what a YAML file or Snakemake holds, and gives the canonical config or a ``ConfigError``.
 """
 
-import hashlib
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -47,12 +46,11 @@ from winit.sweep.fields import (
     Seconds,
     counted_in,
 )
-from winit.sweep.files import replacing
 from winit.sweep.folders import results_folder
 from winit.sweep.problems import MOST_PROBLEMS, ConfigError, Location, Problem, problem_of
 from winit.sweep.reading import check_extent, read_yaml
 from winit.sweep.settings import BatchSettings, ClusterSettings, TlsSettings, chosen
-from winit.sweep.sources import sources_of
+from winit.sweep.sources import announce, sources_of
 from winit.sweep.verdicts import Thresholds
 
 
@@ -261,17 +259,23 @@ class Where(Model):
     cluster: ClusterSettings = Field(ClusterSettings(), description="where the sweep computes")
 
     @classmethod
-    def of(cls, path: Path) -> "Where":
+    def of(cls, path: Path) -> Self:
         """These sections of the config in a YAML file, which may lack the others. Raises ConfigError."""
         data, source = read_yaml(path)
         if not isinstance(data, dict):
             raise ConfigError(source, [Problem("", "is not a mapping")])
-        return valid(Where, {key: data[key] for key in Where.model_fields if key in data}, source)
+        return valid(cls, {key: data[key] for key in cls.model_fields if key in data}, source)
 
     def on(self, choice: str) -> Self:
         """The same on another kind of cluster, or on that at another address. Raises ConfigError."""
         changed = valid(Where, {"cluster": chosen(self.cluster, choice)}, f"--cluster {choice}")
         return self.model_copy(update={"cluster": changed.cluster})
+
+
+class Judging(Where):
+    """What is needed to look at results, beside where they are: nobody's code is run to read it."""
+
+    thresholds: Thresholds = Field(Thresholds(), description="where a verdict begins")
 
 
 class Config(Where):
@@ -343,17 +347,9 @@ class Config(Where):
 
         That it is ``too_large`` is wrong too, unless ``any_size``.
         """
-        return cls.checked(*read_yaml(path), any_size=any_size)
-
-    def write(self, path: Path) -> None:
-        """Write the canonical text to a file, whole or not at all."""
-        with replacing(path) as file:
-            file.write_text(self.to_yaml(), encoding="utf-8")
-
-    @property
-    def digest(self) -> str:
-        """Of the canonical text."""
-        return hashlib.blake2b(self.to_yaml().encode(), digest_size=16).hexdigest()
+        data, source = read_yaml(path)
+        announce(data)
+        return cls.checked(data, source, any_size=any_size)
 
     def to_yaml(self) -> str:
         """The canonical text: the same for every spelling of one config."""

@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from winit.errors import WinitError
 from winit.sweep.files import refuse_link
+from winit.sweep.seals import DamagedError, read_sealed
+
+MAKE_PLAN = (
+    "`winit plan --write` with the same --config makes it anew, and nothing that is stored is computed again"
+)
+"""What to do about a plan that is of no use."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +20,13 @@ class Results:
     """The paths of one results folder."""
 
     folder: Path
+    trains: bool = False
+    """Whether this is the folder of the training sweep, whose plan is of training runs."""
+
+    @property
+    def config(self) -> Path:
+        """The checked config."""
+        return self.folder / "config.yaml"
 
     @property
     def plan(self) -> Path:
@@ -39,7 +51,7 @@ class Results:
     @property
     def training_sweep(self) -> "Results":
         """The folder of the training sweep, with a plan, a store and manifests of its own."""
-        return Results(self.folder / "training")
+        return Results(self.folder / "training", trains=True)
 
     @property
     def training(self) -> Path:
@@ -60,6 +72,11 @@ class Results:
     def theory(self) -> Path:
         """What theory predicts, a row for each layer of each network."""
         return self.folder / "theory.parquet"
+
+    @property
+    def functions(self) -> Path:
+        """What the findings show of the user's own functions."""
+        return self.folder / "functions.json"
 
     @property
     def summary(self) -> Path:
@@ -138,7 +155,10 @@ class Results:
             manifest.unlink()
 
     def read_plan(self) -> pa.Table:
-        """The plan. Raises WinitError where there is none."""
+        """The plan as it was written. Raises WinitError where there is none, and where it is damaged."""
         if not self.plan.exists():
             raise WinitError(f"there is no {self.plan}; run `winit plan --write` first")
-        return pq.read_table(self.plan)
+        try:
+            return read_sealed(self.plan)
+        except DamagedError as error:
+            raise WinitError(f"{error}; {MAKE_PLAN}") from None

@@ -5,7 +5,8 @@ There are two plans of one make: the cells that are pushed through, and the runs
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,9 @@ from winit.sweep.costs import (
 )
 from winit.sweep.grid import Floats, Grid, cut
 from winit.sweep.machine import USABLE, WORKER_BYTES
+from winit.sweep.origins import Origin, origins_of
 from winit.sweep.schema import PLAN, TRAINING_PLAN
+from winit.sweep.seals import write_sealed
 from winit.sweep.settings import Room
 
 _SHARDS = b"shards"
@@ -55,11 +58,16 @@ def make_plan(config: Config, shards: int = 1) -> pa.Table:
         {"probe": [grid.probe.probe]} | {axis: getattr(grid, axis) for axis in _CELL_AXES[1:]}
         for grid in config.grids
     ]
+    sources = config.sources
     grid = _each_once(Grid.union(products))
-    cost = cell_costs(grid, config.sources)
+    cost = cell_costs(grid, sources)
     networks = grid.ends(_CELL_AXES[:-1])
     parts = ("initializer", "activation", "depth", "width", "seed", "probe")
-    return _planned(config, grid, PLAN, cost, networks, shards, lambda grid: _ids(cell_id, grid, parts))
+    metadata = _metadata(origins_of(config, sources).cells, sources, shards)
+    cut_ = _Cut(networks, config.sweep.block_seconds, shards)
+    return _planned(
+        grid, PLAN.with_metadata(metadata), cost, cut_, sources, lambda grid: _ids(cell_id, grid, parts)
+    )
 
 
 def make_training_plan(config: Config) -> pa.Table:
@@ -68,13 +76,15 @@ def make_training_plan(config: Config) -> pa.Table:
         {"task": [grid.task.task]} | {axis: getattr(grid, axis) for axis in _RUN_AXES[1:]}
         for grid in config.training.grids
     ]
+    sources = config.sources
+    schema = TRAINING_PLAN.with_metadata(_metadata(origins_of(config, sources).runs, sources, 1))
     if not products:
-        return TRAINING_PLAN.empty_table().replace_schema_metadata(_metadata(config, 1))
+        return schema.empty_table()
     grid = Grid.union(products)
     cost = run_costs(grid)
-    alone = np.ones(len(grid), np.bool_)
+    cut_ = _Cut(np.ones(len(grid), np.bool_), config.sweep.block_seconds, 1)
     parts = ("initializer", "activation", "depth", "width", "learning_rate", "seed", "task")
-    return _planned(config, grid, TRAINING_PLAN, cost, alone, 1, lambda grid: _ids(run_id, grid, parts))
+    return _planned(grid, schema, cost, cut_, sources, lambda grid: _ids(run_id, grid, parts))
 
 
 def shards_of(plan: pa.Table) -> int:
@@ -83,8 +93,20 @@ def shards_of(plan: pa.Table) -> int:
 
 
 def sources_in(plan: pa.Table) -> Sources:
-    """The user's own functions as they were when the plan was made: these are what is computed."""
+    """The user's own functions that a plan in memory is computed with; one that was read has none."""
     return tuple(Source(**source) for source in json.loads(plan.schema.metadata.get(_SOURCES, b"[]")))
+
+
+def with_sources(plan: pa.Table, sources: Sources) -> pa.Table:
+    """The plan, to be computed with these."""
+    texts = json.dumps([asdict(source) for source in sources])
+    return plan.replace_schema_metadata(plan.schema.metadata | {_SOURCES: texts.encode()})
+
+
+def write_plan(plan: pa.Table, path: Path) -> None:
+    """Write a plan, sealed. It has no user's code in it: whoever reads it takes their own."""
+    metadata = {key: value for key, value in plan.schema.metadata.items() if key != _SOURCES}
+    write_sealed(plan.replace_schema_metadata(metadata), path)
 
 
 def check_size(config: Config, memory: float) -> None:
@@ -151,42 +173,51 @@ def seconds_of(rows: pa.Table) -> Floats:
         return np.zeros(0)
     if "learning_rate" in rows.schema.names:
         return run_costs(Grid.of_rows(rows, "task", Task, _RUN_AXES[1:]))["seconds"]
-    return cell_costs(Grid.of_rows(rows, "probe", Probe, _CELL_AXES[1:]), sources_in(rows))["seconds"]
+    grid = Grid.of_rows(rows, "probe", Probe, _CELL_AXES[1:])
+    # A user's own functions are not asked, which would be to run them.
+    return _cell_seconds(grid)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How rows become blocks and shards."""
+
+    ends: NDArray[np.bool_]
+    block_seconds: float
+    shards: int
 
 
 def _planned(
-    config: Config,
     grid: Grid,
     schema: pa.Schema,
     cost: dict[str, Floats],
-    ends: NDArray[np.bool_],
-    shards: int,
+    where: _Cut,
+    sources: Sources,
     ids: Callable[[Grid], list[str]],
 ) -> pa.Table:
     """The rows of a plan."""
-    sources = config.sources
-    block, shard = cut(ends, cost.pop("seconds"), config.sweep.block_seconds, shards)
+    block, shard = cut(where.ends, cost.pop("seconds"), where.block_seconds, where.shards)
     # The results of a block are in memory together.
     cost["memory"] = cost["memory"] + np.bincount(block, cost.pop("results"))[block]
-    with_sources = {
+    with_texts = {
         axis: [identity(label, sources) for label in grid.levels[axis]]
         for axis in ("initializer", "activation")
     }
     columns = {name: pa.array(values) for name, values in cost.items()}
     columns |= {
-        "cell_id": pa.array(ids(grid.with_levels(**with_sources))),
+        "cell_id": pa.array(ids(grid.with_levels(**with_texts))),
         "block": pa.array(block, pa.int32()),
         "shard": pa.array(shard, pa.int32()),
     }
     for field in schema:
         if field.name not in columns:
             columns[field.name] = grid.column(field)
-    described = schema.with_metadata(_metadata(config, shards))
-    return pa.table([columns[name] for name in schema.names], schema=described)
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
-def _metadata(config: Config, shards: int) -> dict[bytes, str]:
-    return {_SHARDS: str(shards), _SOURCES: json.dumps([asdict(source) for source in config.sources])}
+def _metadata(origin: Origin, sources: Sources, shards: int) -> dict[bytes, bytes]:
+    texts = json.dumps([asdict(source) for source in sources])
+    return origin.metadata | {_SHARDS: str(shards).encode(), _SOURCES: texts.encode()}
 
 
 def _ids(make: Callable[..., str], grid: Grid, parts: tuple[str, ...]) -> list[str]:
@@ -234,21 +265,31 @@ def cell_costs(grid: Grid, sources: Sources) -> dict[str, Floats]:
 
     def cost(probe: Any, width: str, depth: int, load: tuple[Making, float]) -> tuple[float, ...]:
         widths = hidden_widths(width, depth)
-        ahead, back = forward_cost(widths, probe), backward_cost(widths, probe)
-        taken = memory(widths, probe, *load), result_memory(depth)
-        return ahead.flops + back.flops, *taken, ahead.seconds, back.seconds
+        flops = forward_cost(widths, probe).flops + backward_cost(widths, probe).flops
+        return flops, memory(widths, probe, *load), result_memory(depth)
 
     # Initializers and activations differ in what a cell takes only by their loads.
     loaded = Grid(
         grid.levels | {"load": kinds},
         grid.codes | {"load": np.array([code[load] for load in loads], np.int64)[of_point]},
     )
-    flops, memories, results, ahead, back = _of_kinds(loaded, ("probe", "width", "depth", "load"), cost)
+    flops, memories, results = _of_kinds(loaded, ("probe", "width", "depth", "load"), cost)
+    return {"flops": flops, "memory": memories, "results": results, "seconds": _cell_seconds(grid)}
+
+
+def _cell_seconds(grid: Grid) -> Floats:
+    """The seconds that each cell adds to its network."""
+
+    def cost(probe: Any, width: str, depth: int) -> tuple[float, ...]:
+        widths = hidden_widths(width, depth)
+        return forward_cost(widths, probe).seconds, backward_cost(widths, probe).seconds
+
+    ahead, back = _of_kinds(grid, ("probe", "width", "depth"), cost)
     constant = np.array([is_constant(width) for width in grid.levels["width"]])
     # Of cells that differ in depth alone, the deepest one's forward pass serves all.
     deepest = grid.ends(_CELL_AXES[:-1]) | ~constant[grid.codes["width"]]
-    seconds = back + np.where(deepest, ahead, 0.0)
-    return {"flops": flops, "memory": memories, "results": results, "seconds": seconds}
+    seconds: Floats = back + np.where(deepest, ahead, 0.0)
+    return seconds
 
 
 def run_costs(grid: Grid) -> dict[str, Floats]:

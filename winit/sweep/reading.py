@@ -17,6 +17,7 @@ import yaml
 
 from winit.errors import quoted
 from winit.sweep.problems import ConfigError, Problem
+from winit.sweep.seals import said_in
 
 LARGEST_FILE = 16 * 2**20
 """bytes"""
@@ -45,6 +46,10 @@ def read_yaml(path: Path | None) -> tuple[Any, str]:
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise ConfigError(source, [Problem("", f"cannot be read: {said}")]) from None
+    try:
+        said_in(text)
+    except ValueError as error:
+        raise ConfigError(source, [Problem("", str(error))]) from None
     return from_yaml(text, source), source
 
 

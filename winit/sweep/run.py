@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from winit.errors import WinitError
+from winit.sweep.belonging import planned
 from winit.sweep.cluster import least_memory, open_cluster
 from winit.sweep.config import Config
 from winit.sweep.engine import Outcome, number_of_workers, sweep
@@ -29,13 +30,13 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, threa
     how many workers a cluster on this machine has. While another process sweeps the same shard, waits.
 
     Opens a cluster only if something is missing. Failed cells are in the outcome and in the manifest.
-    Raises WinitError where the plan is of another number of shards.
+    Raises WinitError where the plan is of another number of shards, or not of ``config``.
     """
-    plan = results.read_plan()
-    planned = shards_of(plan)
-    if planned != count:
+    plan = planned(config, results)
+    shards = shards_of(plan)
+    if shards != count:
         raise WinitError(
-            f"the plan has {planned} shards, not {count}; run `winit plan --write --shards {count}`"
+            f"the plan has {shards} shards, not {count}; run `winit plan --write --shards {count}`"
         )
     cells = plan.filter(pc.equal(plan["shard"], number))
     kind, store = kind_of(plan), Store(results.parts)

@@ -397,12 +397,17 @@ are sorted by {", ".join(SORT_KEYS)}, layer; those of `training` and `training_r
 {", ".join(RUN_SORT_KEYS)}, step, layer.
 
 Besides: `config.yaml`, the checked config; `parts/`, the store of finished cells; `shards/`, what each
-sweep came to; `training/`, the same of the training runs; `figures/` and `report.html`, for people; and
+sweep came to; `training/`, the same of the training runs; `functions.json`, what the figures show of your
+own functions (their phase planes, σ_w, σ_b and ξ_c); `figures/` and `report.html`, for people; and
 `tables/`: summary, answers, ranking, theory (measured against it), notes (theirs beside ours) and claims.
 Of these, Parquet and CSV have every column and digit (in CSV null is an empty field, a number that is not
 finite inf, -inf or nan, a list JSON, and a text that a spreadsheet would compute, or that begins with an
 apostrophe, has an apostrophe before it); Markdown and LaTeX have what people read. The LaTeX is for pdflatex
 with booktabs, longtable and array, and for lines of 17 cm (A4 with margins of 2 cm).
+
+The metadata of a table say which plan it was made of: `winit.plan` is the same in all tables of one plan of
+cells, `winit.training_plan` in those of one plan of training runs. Plans, `config.yaml`, `functions.json`,
+theory and the tables of cells and runs carry a digest of all their bytes.
 """
 
 

@@ -33,9 +33,8 @@ class Status:
     failed: list[tuple[str, str]]
 
 
-def status_of(results: Results) -> Status:
+def status_of(results: Results, plan: pa.Table) -> Status:
     """Count the planned cells of a sweep by what the store says of them."""
-    plan = results.read_plan()
     index = Store(results.parts).index()
     left = missing(plan, index)
     failed = plan.join(index.filter(pc.equal(index["status"], "failed")), "cell_id", join_type="inner")

@@ -7,11 +7,18 @@ from pathlib import Path
 from winit.errors import WinitError
 from winit.network.cells import KERNEL_VERSION
 from winit.network.training import TRAINING_VERSION
+from winit.sweep.belonging import (
+    canonical_text,
+    mark,
+    out_of_place,
+    write_config,
+)
 from winit.sweep.config import Config
 from winit.sweep.folders import check_place
 from winit.sweep.layout import Results
 from winit.sweep.locks import HeldError, exclusive
 from winit.sweep.reading import read_yaml
+from winit.sweep.sources import announce
 from winit.visible import visible
 
 DEFAULT = Path("config/default.yaml")
@@ -35,6 +42,7 @@ except WinitError as error:
 configfile: DEFAULT
 
 
+announce(config)
 try:
     SETTINGS = Config.checked(config, "config")
     # Before anything runs: Snakemake, too, would follow them.

@@ -14,8 +14,10 @@ rule theory:
     input:
         config=f"{RESULTS}/config.yaml",
         plan=f"{RESULTS}/plan.parquet",
+        runs=f"{RESULTS}/training/plan.parquet",
     output:
-        f"{RESULTS}/theory.parquet",
+        theory=f"{RESULTS}/theory.parquet",
+        functions=f"{RESULTS}/functions.json",
     shell:
         "winit theory --config {input.config:q}"
 
@@ -54,6 +56,7 @@ rule plot:
     input:
         layers=f"{RESULTS}/layers",
         theory=f"{RESULTS}/theory.parquet",
+        functions=f"{RESULTS}/functions.json",
         summary=f"{RESULTS}/summary.parquet",
         training=f"{RESULTS}/training.parquet",
         runs=f"{RESULTS}/training_runs.parquet",
@@ -76,6 +79,7 @@ rule report:
         config=f"{RESULTS}/config.yaml",
         layers=f"{RESULTS}/layers",
         theory=f"{RESULTS}/theory.parquet",
+        functions=f"{RESULTS}/functions.json",
         summary=f"{RESULTS}/summary.parquet",
         training=f"{RESULTS}/training.parquet",
         runs=f"{RESULTS}/training_runs.parquet",

@@ -9,6 +9,21 @@ localrules:
     canonical_config,
 
 
+# What is damaged or of another config than this one, as after a `winit plan --write` by hand, is made anew.
+REMAKE = str(Results(Path(RESULTS)).lock("remake"))
+if workflow.is_main_process:
+    FOUND = (
+        []
+        if workflow.output_settings.dryrun
+        else out_of_place(
+            SETTINGS, Results(Path(RESULTS)), len(gather.shards("{scatteritem}"))
+        )
+    )
+    for problem in FOUND:
+        print(f"winit: {problem}; it is made anew", file=sys.stderr)
+    mark(Path(REMAKE), FOUND)
+
+
 def cores(wildcards):
     """All there are on this machine: Snakemake scales it down. As a job of a batch system (``--executor
     slurm``) what jobs have by the config; a profile's ``set-threads`` comes before it.
@@ -19,16 +34,21 @@ def cores(wildcards):
 rule canonical_config:
     """The checked config, every default filled in, that all further steps read. Written here and not by a command:
     a config may be longer than what can stand on a command line."""
+    input:
+        # Newer than what is there where that is to be made anew.
+        REMAKE,
     output:
         f"{RESULTS}/config.yaml",
     params:
-        digest=SETTINGS.digest,
+        # Its first line has a digest of all of it.
+        head=canonical_text(SETTINGS).partition("\n")[0],
     run:
-        SETTINGS.write(Path(output[0]))
+        write_config(SETTINGS, Path(output[0]))
 
 
 rule plan:
     input:
+        REMAKE,
         config=f"{RESULTS}/config.yaml",
     output:
         cells=f"{RESULTS}/plan.parquet",

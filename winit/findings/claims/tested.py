@@ -11,6 +11,7 @@ from winit.findings.claims.notes import short
 from winit.findings.database import Database
 from winit.findings.intervals import CONFIDENCE
 from winit.findings.page import Page, Section, Strong
+from winit.findings.together import check_together
 from winit.sweep.files import replacing_all
 from winit.sweep.layout import Results
 from winit.sweep.schema import CLAIMS
@@ -26,9 +27,10 @@ _INTRODUCTION = (
 
 def write_claims(results: Results) -> pa.Table:
     """Write claims.parquet and the tables, and give the rows."""
+    belongs = check_together(results, ("cells", "layers", "training", "training_runs"))
     database = Database(results.folder)
     with database.naming_damage():
-        tested = claims_of(database)
+        tested = claims_of(database).replace_schema_metadata(belongs)
     with replacing_all() as new:
         pq.write_table(tested, new(results.claims), compression="zstd")
         tables.write(new, results.tables, "claims", tables.Table(tested, page(tested)))
