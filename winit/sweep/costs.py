@@ -29,7 +29,7 @@ _SECONDS_PER_ENTRY = 6.0e-9  # activation and statistics, per entry of a layer a
 _SECONDS_PER_LAYER = 7.0e-5  # calls, per layer and pass
 # Bytes an entry of W while a QR decomposition makes it, measured: the matrix in float64, copies, Q and R.
 _DECOMPOSED = 42.0
-_UNEVEN = 1.05  # memory has gaps
+_UNEVEN = 1.1  # memory has gaps
 _MOST_ARRAYS = 8.0  # of the catalogue's activations
 _PAIRS_ARRAYS = 10  # of float32 and the input's size, while the input is pairs
 # Of a layer's row as the kernel holds it, histograms or not.
@@ -185,7 +185,7 @@ def memory(
         kept += networks * batch * fan_out * item + needed * (networks if index else 1)
     if made.kept:
         kept += networks * sum(fan_in * fan_out for fan_in, fan_out in fans) * item
-    drawn = largest * item * (1 if made.kept else networks)
+    drawn = 0 if made.kept else networks * largest * item
     # float64 has no wider type to square in: what over- or underflows is copied into the middle range.
     copies = item > 4
     paired = input_of(probe.input).entry.paired

@@ -101,12 +101,19 @@ def working(need: float) -> Iterator[float]:
     new = _when_new()
     if _held() + need > _COMFORTABLE * limit:
         _hand_back()
+    before = _held()
+
+    def is_full() -> bool:
+        """Whether there is no room for such cells again, and for as much more as these left behind."""
+        held = _held()
+        return held + need + max(held - before, 0) > USABLE * limit
+
     try:
-        yield _COMFORTABLE * limit - _held() - need
+        yield _COMFORTABLE * limit - before - need
     finally:
-        if _held() + need > USABLE * limit:
+        if is_full():
             _hand_back()
-            if worker and worker.nanny and _held() > max(USABLE * limit - need, new + _GROWN * limit):
+            if worker and worker.nanny and is_full() and _held() > new + _GROWN * limit:
                 worker.loop.add_callback(_pause, worker)
 
 
