@@ -93,7 +93,7 @@ def theory(
 
     rows, problems = theory_of(plan_of("theory", initializer, activation, depth, width, 0, probe))
     if problems:
-        raise WinitError("; ".join(problems))
+        raise WinitError(f"no theory for {'; '.join(problems)}")
     if not rows.num_rows:
         raise WinitError(f"there is no theory for {initializer}: its weights are not i.i.d.")
     return rows
@@ -109,15 +109,20 @@ def critical_sigma_w(activation: str, sigma_b: float = 0.0) -> float:
     >>> round(winit.critical_sigma_w("relu"), 6)
     1.414214
     """
+    from winit.findings.predictions import NoTheoryError, theory_for
     from winit.network.meanfield import CriticalityError
     from winit.network.meanfield import critical_sigma_w as critical
 
     if not sigma_b >= 0:
         raise WinitError(f"sigma_b is {sigma_b}; it must be at least 0")
+    found = _find(activation)
     try:
-        return critical(_find(activation), sigma_b)
-    except CriticalityError as error:
-        raise WinitError(str(error)) from None
+        with theory_for(activation):
+            return critical(found, sigma_b)
+    except NoTheoryError as error:
+        if isinstance(error.__cause__, CriticalityError):
+            raise WinitError(str(error.__cause__)) from None
+        raise
 
 
 @_in_one_thread
@@ -125,12 +130,15 @@ def phase_diagram(activation: str) -> Any:
     """An Altair chart of the phases of an activation over (σ_w², σ_b²); ``.save("phase.svg")`` keeps it.
 
     As a page, ``winit phase`` keeps it: Altair's own pages take markup in a label for markup.
-    Raises ``winit.WinitError`` where there is no such activation.
+    Raises ``winit.WinitError`` where there is no such activation, or theory cannot do it.
     """
     from winit.findings.drawing import drawn
     from winit.findings.phase import phase_diagram as draw
+    from winit.findings.predictions import theory_for
 
-    chart: Any = drawn(draw, _find(activation))
+    found = _find(activation)
+    with theory_for(activation):
+        chart: Any = drawn(draw, found)
     return chart.properties(title=f"Phases of {activation}", width=420)
 
 

@@ -149,6 +149,21 @@ def test_a_users_function_that_raises_has_no_theory_and_says_why(tmp_path):
     assert problems == [f"{own}:deep: AssertionError: "]
 
 
+@pytest.mark.parametrize("error", [IndexError, MemoryError, FloatingPointError, RecursionError])
+def test_a_network_that_theory_cannot_do_is_a_line_and_no_end(error, monkeypatch):
+    def failing(*arguments):
+        if arguments[2] == 3:
+            raise error("out of bounds")
+        return predict(*arguments)
+
+    monkeypatch.setattr("winit.findings.predictions.predict", failing)
+    table, problems = theory_of(make_plan(tiny(initializer="he_normal", activation="tanh", depth=[2, 3])))
+    assert set(table["depth"].to_pylist()) == {2}
+    assert problems == [f"he_normal with tanh: {error.__name__}: out of bounds"]
+    with pytest.raises(winit.WinitError, match=f"no theory for he_normal with tanh: {error.__name__}"):
+        winit.theory("he_normal", "tanh", depth=3)
+
+
 @pytest.mark.parametrize(("chart", "value"), [("std", "h_std"), ("gradients", "g_std"), ("cosine", "cosine")])
 def test_figures_draw_theory_dashed_beside_measurement(results, chart, value):
     network = charts.Network("tanh", 5, "40")

@@ -9,7 +9,7 @@ import string
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from samples import make_findings, tiny
@@ -148,7 +148,6 @@ MARKUP = (
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.text("<>[]()`*_~|\\&#!:/. ab@-\n") | st.text() | st.sampled_from(MARKUP))
 def test_any_label_in_markdown_is_itself_and_nothing_else(label):
     made = tables.page_markdown(Page("t", "x", [Section(Label(label), ("a", "b"), [(label, Strong(label))])]))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from winit.network import labels
@@ -133,7 +133,6 @@ def test_an_odd_label_is_refused_in_few_words(make, label):
     assert said_of(make, label)
 
 
-@settings(deadline=None)
 @given(st.text() | st.text("()[]{}-+=,.'\"\\\\ abe1_*:#\n"))
 def test_no_text_is_a_label_that_ends_in_another_error(text):
     for label in (text, f"normal({text})", f"normal(std={text})"):

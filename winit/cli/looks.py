@@ -56,6 +56,7 @@ def simulate(
 
     from winit import api
     from winit.cli.screen import Screen, reader_may_leave, say
+    from winit.findings.predictions import NoTheoryError
     from winit.findings.single import theory_of_std, verdict_of
 
     probe["input"] = input_
@@ -64,7 +65,11 @@ def simulate(
     probe["histograms"] = plot is not None
     rows = api.simulate(initializer, activation, depth, width, seed, **probe)
     plan = api.plan_of("simulate", initializer, activation, depth, width, seed, probe)
-    predicted = theory_of_std(plan)
+    try:
+        predicted = theory_of_std(plan)
+    except NoTheoryError as error:  # what was measured is shown all the same
+        predicted = None
+        click.echo(str(error), err=True)
     found = verdict_of(rows)
     screen = Screen()
     with reader_may_leave():

@@ -1,5 +1,6 @@
 """Figures of what was pushed through: the verdicts, and what networks did layer by layer, by activation."""
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,13 @@ from winit.findings.names import file_name
 from winit.findings.networks import networks, usual_probe
 from winit.findings.own import functions_in, is_own
 from winit.findings.phase import phase_diagram, picture
+from winit.findings.predictions import NoTheoryError, theory_for
 from winit.findings.profiles import datasets, profiles
 from winit.findings.verdict_map import figure as verdict_map
 from winit.network.activations import activation
 from winit.network.labels import LabelError
 from winit.sweep.schema import NETWORK_KEYS
+from winit.visible import visible
 
 PHASE = "phase"
 
@@ -75,16 +78,21 @@ def phases(database: Database) -> list[Figure]:
     """The phase diagram of every activation, with the networks that were measured."""
     if "theory" not in database.views:
         return []
-    title = "Where the networks stand"
     # The plane is that of the activation, whatever the probe.
-    pictures = [
-        (network, drawn(_phase, database, network)) for network in deepest(database) if not network.unusual
-    ]
-    return [
-        Figure(f"{PHASE}-{network.name}", f"{title}: {network}", PHASE_CAPTION, picture)
-        for network, picture in pictures
-        if picture is not None
-    ]
+    networks = [network for network in deepest(database) if not network.unusual]
+    return [figure for network in networks if (figure := _phase_figure(database, network))]
+
+
+def _phase_figure(database: Database, network: Network) -> Figure | None:
+    """None where nothing is known of the activation; and where theory cannot do it, which a line says."""
+    title = f"Where the networks stand: {network}"
+    try:
+        with theory_for(network.activation):
+            chart = drawn(_phase, database, network)
+    except NoTheoryError as error:
+        sys.stderr.write(visible(f"{error}") + "\n")
+        return None
+    return None if chart is None else Figure(f"{PHASE}-{network.name}", title, PHASE_CAPTION, chart)
 
 
 def _phase(database: Database, network: Network) -> Any:

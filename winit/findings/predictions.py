@@ -1,11 +1,13 @@
 """Theory beside measurement: theory.parquet, and in SQL how far the layers of the results are from it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from winit.errors import WinitError
 from winit.findings.own import write_functions
 from winit.network.activations import activation
 from winit.network.cells import Probe
@@ -35,6 +37,24 @@ _MEASURED = {
 }
 
 
+class NoTheoryError(WinitError):
+    """Theory cannot do a network, or an activation: no reason to end anything else."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"no theory for {problem}")
+        self.problem = problem
+        """What of, and what was raised."""
+
+
+@contextmanager
+def theory_for(what: str) -> Iterator[None]:
+    """Whatever is raised within, other than to end the process, becomes a NoTheoryError that says it."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise NoTheoryError(f"{what}: {described(error)}") from error
+
+
 def write_theory(results: Results, config: Config) -> list[str]:
     """Write theory.parquet for the networks of the plan, and functions.json.
 
@@ -60,8 +80,9 @@ def theory_of(
 ) -> tuple[pa.Table, list[str]]:
     """The rows of theory.parquet for each network of ``plan`` with i.i.d. weights, by ``NETWORK_KEYS``.
 
-    Networks in which a user's own function raises have none; what it raised comes second, each once.
-    ``watched`` hands the networks on, and may show how far it has come.
+    Networks of which the computation fails have none; what was raised comes second, each once: mostly by a
+    user's own function, else it is an error of winit's. ``watched`` hands the networks on, and may show how
+    far it has come.
     """
     problems: dict[str, None] = {}
     networks = plan.select(NETWORK_KEYS).group_by(list(NETWORK_KEYS)).aggregate([]).to_pylist()
@@ -70,15 +91,19 @@ def theory_of(
     tables = [THEORY.empty_table()]
     for network in watched(networks):
         try:
-            predicted = _predicted(network, sources)
-        except (Exception, SystemExit) as error:
-            label = next(filter(source_name, (network["initializer"], network["activation"])), None)
-            if label is None:
-                raise
-            problems[f"{label}: {described(error)}"] = None
+            with theory_for(_responsible(network)):
+                predicted = _predicted(network, sources)
+        except NoTheoryError as error:
+            problems[error.problem] = None
         else:
             tables += [] if predicted is None else [_rows(network, predicted)]
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks(), list(problems)
+
+
+def _responsible(network: Network) -> str:
+    """The user's own function, where there is one, else both labels."""
+    labels = network["initializer"], network["activation"]
+    return next(filter(source_name, labels), " with ".join(labels))
 
 
 def _predicted(network: Network, sources: Sources) -> Prediction | None:
@@ -119,9 +144,9 @@ def _column(field: pa.Field, values: Any) -> pa.Array:
 
 
 def _compared(name: str) -> str:
-    # Of what is 0 or infinite there is no logarithm.
+    # Of what is 0 or infinite there is no logarithm; a quotient may be beyond the range of numbers.
     predicted = f"CASE WHEN isfinite(theory.{name}) THEN nullif(theory.{name}, 0) END"
-    ratio = f"ln(nullif(measured.{name}, 0) / {predicted})"
+    ratio = f"(ln(nullif(measured.{name}, 0)) - ln({predicted}))"
     return f"""
         exp(avg(ln(nullif(measured.{name}, 0)))) AS {name},
         any_value(theory.{name}) AS {name}_predicted,

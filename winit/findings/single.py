@@ -6,6 +6,7 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
+from winit.findings.predictions import theory_for
 from winit.network.activations import activation
 from winit.network.cells import Probe
 from winit.network.initializers import initializer
@@ -38,14 +39,18 @@ def verdict_of(layers: pa.Table) -> Verdict:
 
 
 def theory_of_std(plan: pa.Table) -> list[float | None] | None:
-    """``h_std`` of theory.parquet for the one network of a plan; None where its weights are not i.i.d."""
+    """``h_std`` of theory.parquet for the one network of a plan; None where its weights are not i.i.d.
+
+    Raises NoTheoryError where the computation fails.
+    """
     (network,) = plan.to_pylist()
     sources = sources_in(plan)
-    stds = predicted_stds(
-        initializer(network["initializer"], sources),
-        activation(network["activation"], sources),
-        network["depth"],
-        network["width"],
-        Probe(**{key: network[key] for key in PROBE_KEYS}),
-    )
+    with theory_for(f"{network['initializer']} with {network['activation']}"):
+        stds = predicted_stds(
+            initializer(network["initializer"], sources),
+            activation(network["activation"], sources),
+            network["depth"],
+            network["width"],
+            Probe(**{key: network[key] for key in PROBE_KEYS}),
+        )
     return None if stds is None else [None if math.isnan(std) else std for std in stds.tolist()]

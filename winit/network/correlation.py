@@ -22,6 +22,7 @@ from winit.network.panels import ABSCISSAE, WEIGHTS, features, logarithms
 from winit.network.quadrature import (
     HARMONICS,
     LEAST_Q,
+    SCALE_FREE,
     expectation,
     fourier_coefficients,
     is_fourier,
@@ -51,12 +52,11 @@ def joint_products(phi: Activation, q: float, c: float) -> Array:
     Where a φ with kinks is taken near c = ±1, some percent may be left out.
     """
     if is_fourier(phi, np.asarray(q)):
-        assert phi.period is not None
         a = np.array([fourier_coefficients(phi, *powers) for powers in MONOMIALS])
         j = HARMONICS[:, None]
         squares = j**2 + HARMONICS**2 + 2 * c * j * HARMONICS
         with np.errstate(under="ignore"):
-            return (a @ np.exp(-((2 * np.pi / phi.period) ** 2) * q / 2 * squares) @ a.T).real
+            return (a @ np.exp(-_phases(phi, q) / 2 * squares) @ a.T).real
     coefficients = hermite_coefficients(phi, max(q, LEAST_Q))
     with np.errstate(under="ignore"):
         return (coefficients * c ** np.arange(_DEGREES)) @ coefficients.T
@@ -77,6 +77,23 @@ def joint_expectation(phi: Activation, q: float, c: ArrayLike, *, h: int = 1, sl
     finite or |c| above 1.
     """
     return _joint("product", phi, q, c, h, slope)
+
+
+def cosine_map(phi: Activation, root: float, c: float, rms: float) -> float:
+    """E φ(u) φ(v) ÷ E φ², u and v of standard deviation ``root`` and correlation c, where √E φ² is ``rms``.
+
+    Beyond ``quadrature.SCALE_FREE`` it does not depend on ``root`` any more, and is taken at its end. 0 where
+    φ is; NaN where E φ² is beyond the range of numbers all the same.
+    """
+    low, high = SCALE_FREE
+    if not rms:
+        return 0.0
+    if low**0.5 < root < high**0.5:
+        q, square = root**2, rms**2
+    else:
+        q = low if root < 1 else high
+        square = float(expectation(phi, q, h=2))
+    return float(joint_expectation(phi, q, c)) / square if 0 < square < np.inf else np.nan
 
 
 def joint_gap(phi: Activation, q: float, c: ArrayLike, *, h: int = 1, slope: int = 0) -> Array:
@@ -222,14 +239,20 @@ def _values(phi: Activation, u: Array, h: int, slope: int) -> Array:
 # By Fourier sums
 
 
+def _phases(phi: Activation, q: float) -> float:
+    """ω²q, the variance of the phase; finite, since it is multiplied by 0 too."""
+    assert phi.period is not None
+    with np.errstate(over="ignore"):
+        return float(min((np.float64(2 * np.pi / phi.period) * np.sqrt(q)) ** 2, 1e300))
+
+
 def _fourier(phi: Activation, q: float, c: float, h: int, slope: int) -> _Joint:
     """E exp(iω (j u + k v)) = exp(−ω²q (j² + k² + 2 j k c) / 2)."""
-    assert phi.period is not None
     coefficients = fourier_coefficients(phi, h, slope)
     present = coefficients != 0
     a, k = coefficients[present], HARMONICS[present]
     j = k[:, None]
-    variance = (2 * np.pi / phi.period) ** 2 * q
+    variance = _phases(phi, q)
     # As j² + k² + 2jkc, but without cancellation near c = ±1.
     squares = (j + k) ** 2 - 2 * j * k * (1 - c) if c > 0 else (j - k) ** 2 + 2 * j * k * (1 + c)
     with np.errstate(under="ignore"):

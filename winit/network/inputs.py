@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,10 @@ _QUANTILES = 16
 
 Floats = NDArray[np.float64]
 
-# A standard normal on nodes, 8 on each of 64 panels: what hangs on it may be as steep as a step at 0.
-_PANELS = np.linspace(-8.0, 8.0, 65)
-_ABSCISSAE, _WEIGHTS = np.polynomial.legendre.leggauss(8)
-_NODES = (_PANELS[:-1, np.newaxis] + np.diff(_PANELS)[:, np.newaxis] / 2 * (1 + _ABSCISSAE)).ravel()
-_SHARES = np.tile(_WEIGHTS, 64) * np.exp(-(_NODES**2) / 2)
-_SHARES /= _SHARES.sum()
+# In standard deviations of a sum of entries: where no power of it has any weight, where its weight is below
+# all numbers, and as far as the sum of bounded entries is taken to be normal.
+_REACH, _FAR_REACH = 14.0, 38.0
+_REACH_OF_BOUNDED = 8.0
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,41 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Population:
-    """Examples that stand for all: their shares, the sums of their entries, and their mean squares."""
+class Images:
+    """All examples there are: the sums of their entries, and their mean squares."""
 
-    share: Floats
     sums: Floats
     squares: Floats
+    width: int
+
+    @property
+    def moments(self) -> tuple[float, float, float]:
+        """Mean, standard deviation and root of the mean square of all entries."""
+        mean, square = self.sums.mean() / self.width, self.squares.mean()
+        return float(mean), math.sqrt(square - mean**2), math.sqrt(square)
+
+
+@dataclass(frozen=True)
+class NormalSums:
+    """Examples whose sums of entries are N(mean, std²), all of one mean square."""
+
+    mean: float
+    std: float
+    square: float
+    width: int
+    reach: float
+    """In standard deviations: beyond, it is not normal, or no power of it has any weight."""
+    far_reach: float
+    """Likewise where what is done to it grows like an exponential."""
+
+    @property
+    def moments(self) -> tuple[float, float, float]:
+        """Mean, standard deviation and root of the mean square of all entries."""
+        mean = self.mean / self.width
+        return mean, math.sqrt(self.square - mean**2), math.sqrt(self.square)
+
+
+Population: TypeAlias = Images | NormalSums
 
 
 @dataclass(frozen=True)
@@ -72,6 +100,8 @@ class Entry:
     width: int | None = None
     """Entries of an example, where the input decides it."""
     largest_batch: int | None = None
+    normal: bool = False
+    """Whether entries are normal, and with them all sums of them, however far out."""
     paired: bool = False
     """Whether the examples 2k and 2k + 1 are a pair, of the correlation that the label gives."""
     aliases: tuple[str, ...] = ()
@@ -123,11 +153,11 @@ class Input:
         """
         if self.entry.images is not None:
             images = self.entry.images()
-            share = np.full(len(images), 1 / len(images))
-            return Population(share, images.sum(axis=1), (images**2).mean(axis=1))
+            return Images(images.sum(axis=1), (images**2).mean(axis=1), width)
         (square,) = self.second_moments
         std = math.sqrt(width * (square - self.mean**2))
-        return Population(_SHARES, width * self.mean + std * _NODES, np.full(len(_NODES), square))
+        reach = (_REACH, _FAR_REACH) if self.entry.normal else (_REACH_OF_BOUNDED,) * 2
+        return NormalSums(width * self.mean, std, float(square), width, *reach)
 
     @property
     def correlation(self) -> float | None:
@@ -227,7 +257,7 @@ _UINT8_SQUARE = 255 * 511 / 6
 INPUTS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry("normal", normal, "N(0, 1)", 0.0, _one, 2.0, _three, _zero),
+        Entry("normal", normal, "N(0, 1)", 0.0, _one, 2.0, _three, _zero, normal=True),
         Entry(
             "uint8",
             uint8,

@@ -75,28 +75,35 @@ def table(phi: Activation) -> Table:
     return Table(q, expectation(phi, q, h=2), expectation(phi, q, slope=2))
 
 
+def _square(scale: float) -> np.float64:
+    """Infinite where it is beyond the range of numbers."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.float64(scale) ** 2
+
+
 def scaled_square(sigma_w: float, second_moment: Array) -> Array:
     """σ_w² E f², which is 0 where there are no weights, whatever overflows behind them."""
-    with np.errstate(over="ignore"):
-        return sigma_w**2 * second_moment if sigma_w else np.zeros_like(second_moment)
+    with np.errstate(all="ignore"):
+        # In two steps: the square of σ_w may be beyond the range of numbers where this is not.
+        return sigma_w * (sigma_w * second_moment) if sigma_w else np.zeros_like(second_moment)
 
 
 def variance_map(phi: Activation, q: ArrayLike, sigma_w: float, sigma_b: float = 0.0) -> Array:
     """V(q), of the shape of ``q``."""
     with np.errstate(all="ignore"):  # moments may be infinite
-        return scaled_square(sigma_w, expectation(phi, q, h=2)) + sigma_b**2
+        return scaled_square(sigma_w, expectation(phi, q, h=2)) + _square(sigma_b)
 
 
 def variance_map_slope(phi: Activation, q: ArrayLike, sigma_w: float) -> Array:
     """V'(q), of the shape of ``q``; it is χ₁ + σ_w² E φφ'' where φ is smooth."""
     with np.errstate(all="ignore"):
-        return sigma_w**2 * derivative(phi, q, 1, h=2)
+        return scaled_square(sigma_w, derivative(phi, q, 1, h=2))
 
 
 def chi_1(phi: Activation, q: ArrayLike, sigma_w: float) -> Array:
     """χ₁ = σ_w² E φ'(√q z)², of the shape of ``q``."""
     with np.errstate(all="ignore"):
-        return sigma_w**2 * expectation(phi, q, slope=2)
+        return scaled_square(sigma_w, expectation(phi, q, slope=2))
 
 
 @lru_cache(maxsize=4096)
@@ -138,14 +145,15 @@ def limit_variance(phi: Activation, sigma_w: float, sigma_b: float = 0.0, start:
         return float(variance_map(phi, q, sigma_w, sigma_b)) / q - 1
 
     if not sigma_w:
-        return sigma_b**2
+        return float(_square(sigma_b))
     q = start
     for _ in range(_STEPS):
         before, q = q, float(variance_map(phi, q, sigma_w, sigma_b))
         if q in {0.0, math.inf} or abs(q - before) <= _STILL * before:
             return q
     known = table(phi)
-    growths = (sigma_w**2 * known.square + sigma_b**2) / known.q - 1
+    with np.errstate(all="ignore"):
+        growths = (scaled_square(sigma_w, known.square) + _square(sigma_b)) / known.q - 1
     rises = growth(math.log(q)) > 0
     if rises:
         beyond = np.flatnonzero((known.q > q) & (growths < -_STEP))[:1]
@@ -158,16 +166,16 @@ def limit_variance(phi: Activation, sigma_w: float, sigma_b: float = 0.0, start:
 
 def correlation_map(phi: Activation, c: ArrayLike, q: float, sigma_w: float, sigma_b: float = 0.0) -> Array:
     """C(c) at the fixed point ``q`` of V, of the shape of ``c``."""
-    return (sigma_w**2 * joint_expectation(phi, q, c) + sigma_b**2) / q
+    return (scaled_square(sigma_w, joint_expectation(phi, q, c)) + _square(sigma_b)) / q
 
 
 def _limit_correlation(phi: Activation, q: float, sigma_w: float, sigma_b: float) -> float:
     def decorrelation(log_gap: float) -> float:
         """log of (1 − C(c)) / (1 − c), which rises with c as C is convex."""
         c = -math.expm1(log_gap)
-        return math.log(sigma_w**2 / q * float(joint_gap(phi, q, c)) / (1 - c))
+        return math.log(_square(sigma_w) / q * float(joint_gap(phi, q, c)) / (1 - c))
 
-    if not sigma_w or sigma_w**2 / q * joint_derivative(phi, q, 1.0) <= 1 + _MARGINAL:
+    if not sigma_w or _square(sigma_w) / q * joint_derivative(phi, q, 1.0) <= 1 + _MARGINAL:
         return 1.0
     if correlation_map(phi, 0.0, q, sigma_w, sigma_b) <= _NOTHING:
         return 0.0

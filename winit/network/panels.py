@@ -5,8 +5,9 @@ bisected, which closes in on a kink that is not declared, and neighbours that on
 together are joined again, so that relu ends with two panels and tanh with a dozen. All this is in
 logarithms, log |φ|, which go on in a straight line where φ itself overflows.
 
-A feature can be missed: a kink is found if it shows at a panel's 16 nodes, and nothing is looked for
-within |u| < 1e-6 and beyond 1e15. What is not smooth anywhere, or oscillates too fast, is left as it is.
+A feature can be missed: a kink is found if it shows at a panel's 16 nodes. Octaves go on inward of 1e-6 and
+outward of 1e15 as far as φ is not smooth there, and a φ that has a period has its octaves about that. What is
+not smooth anywhere, or oscillates too fast, is left as it is.
 """
 
 import math
@@ -26,12 +27,15 @@ NODES = 16
 ABSCISSAE, WEIGHTS = legendre.leggauss(NODES)
 """The Gauss–Legendre rule of a panel, on [−1, 1]."""
 
-# values @ _TO_LEGENDRE: the coefficients of the polynomial through a panel's nodes.
-_TO_LEGENDRE = WEIGHTS[:, None] * legendre.legvander(ABSCISSAE, NODES - 1) * (np.arange(NODES) + 0.5)
+TO_LEGENDRE = WEIGHTS[:, None] * legendre.legvander(ABSCISSAE, NODES - 1) * (np.arange(NODES) + 0.5)
+"""values @ TO_LEGENDRE are the coefficients of the polynomial through a panel's nodes."""
 
-# φ is taken to be resolved between 0 and the first, and beyond the second.
+# Where octaves begin and end, unless φ is not smooth farther in or out; and how far they are looked for then.
 _NEAREST, _FARTHEST = 2.0**-20, 2.0**50
-_FARTHEST_PERIODS = 16.0
+_INMOST, _OUTMOST = 2.0**-960, 2.0**480
+_NEAREST_PERIODS, _FARTHEST_PERIODS = 2.0**-20, 16.0
+# Of the fastest wave that noise is looked for in as in anything else.
+_SLOW = 100.0
 # What a panel's last coefficients may be: relative to φ, to its noise, and to the largest within |u| ≤ 1,
 # whose rounding nothing resolves.
 _RESOLVED, _ABOVE_NOISE, _ROUNDING = 1e-12, 8.0, 2.0**-48
@@ -109,11 +113,11 @@ def _last_slopes(phi: Activation, end: float) -> Array:
 @lru_cache(maxsize=256)
 def features(phi: Activation) -> Array:
     """The edges of the panels, ascending, 0 among them; beyond the outermost φ is smooth as well."""
-    farthest = _FARTHEST if phi.period is None else _FARTHEST_PERIODS * phi.period
-    octaves = farthest * 2.0 ** -np.arange(round(np.log2(farthest / _NEAREST)) + 1)
-    kinks = [kink for kink in phi.kinks if abs(kink) < farthest]
+    nearest, farthest = _ends(phi)
+    octaves = farthest * 2.0 ** -np.arange(round(np.log2(farthest / nearest)) + 1)
+    kinks = phi.kinks
     edges = np.unique([0.0, *octaves, *-octaves, *kinks])
-    left, right, resolved = _bisected(phi, edges[:-1], edges[1:])
+    left, right, resolved = _bisected(phi, edges[:-1], edges[1:], nearest)
     found = {0.0}
     for side in (right > 0, right <= 0):
         outward = np.argsort(np.abs(left[side]))
@@ -122,11 +126,27 @@ def features(phi: Activation) -> Array:
     return np.array(sorted(found))
 
 
-def _bisected(phi: Activation, left: Array, right: Array) -> tuple[Array, Array, Flags]:
+def _ends(phi: Activation) -> tuple[float, float]:
+    """The first octave, and where the last one ends."""
+    if phi.period is not None:
+        return min(_NEAREST, _NEAREST_PERIODS * phi.period), _FARTHEST_PERIODS * phi.period
+    ends = [_NEAREST, _FARTHEST]
+    for side, last in enumerate((_INMOST, _OUTMOST)):
+        steps = np.arange(round(abs(np.log2(last / ends[side]))))
+        low = ends[side] * (2.0**steps if side else 0.5 ** (steps + 1))
+        fine: Flags = smooth(phi, np.append(low, -2 * low), np.append(2 * low, -low))
+        rough = np.logical_not(fine.reshape(2, -1).all(axis=0))
+        # What is rough to the end is so without end: nothing that octaves would resolve.
+        if rough.any() and not rough[-1]:
+            ends[side] = float(low[rough][-1] * (2 if side else 1))
+    return ends[0], ends[1]
+
+
+def _bisected(phi: Activation, left: Array, right: Array, nearest: float) -> tuple[Array, Array, Flags]:
     """The panels after bisection, in no order, and which of them are resolved. Near 0 it begins."""
     resolved = smooth(phi, left, right)
     while len(left) < _MOST_PANELS:
-        wide = right - left > _NARROWEST * np.maximum(np.maximum(np.abs(left), np.abs(right)), _NEAREST)
+        wide = right - left > _NARROWEST * np.maximum(np.maximum(np.abs(left), np.abs(right)), nearest)
         open_ = np.flatnonzero(~resolved & wide)
         if not len(open_):
             break
@@ -156,17 +176,19 @@ def _joints(phi: Activation, left: Array, right: Array, resolved: Flags, kinks: 
 
 def smooth(phi: Activation, left: Array, right: Array) -> Flags:
     """Whether a polynomial resolves φ and φ' on each of the panels ``left`` … ``right``."""
-    return _unresolved(phi, left, right) <= max(_RESOLVED, _ABOVE_NOISE * _noise(phi))
+    return _unresolved(phi, left, right) <= max(_RESOLVED, _ABOVE_NOISE * noise(phi))
 
 
 @lru_cache(maxsize=256)
-def _noise(phi: Activation) -> float:
+def noise(phi: Activation) -> float:
     """What nothing resolves: the median of ``_unresolved`` on panels too narrow to show anything else.
 
     1e-15, but 1e-7 for a function that is computed in float32.
     """
     places = np.ldexp(1.1, np.arange(-8, 9))
     places = np.concatenate([places, -places])
+    if phi.period is not None:
+        places *= min(1.0, _SLOW * phi.period / (2 * np.pi))
     width = _NARROW * np.abs(places)
     return float(np.median(_unresolved(phi, places - width, places + width)))
 
@@ -186,7 +208,7 @@ def _unresolved(phi: Activation, left: Array, right: Array) -> Array:
         scale = log.max(axis=1)
         with np.errstate(all="ignore"):
             values = sign[:, :NODES] * np.exp(log[:, :NODES] - scale[:, None])
-            last = np.abs(values @ _TO_LEGENDRE[:, -2:]).max(axis=1)
+            last = np.abs(values @ TO_LEGENDRE[:, -2:]).max(axis=1)
             last -= _ROUNDING * np.exp(logarithms(phi, samples, h, slope).log.max() - scale)
         last[(scale == -np.inf) | (scale > _LARGEST_LOG)] = 0
         largest = np.maximum(largest, last)

@@ -9,9 +9,13 @@ Where the weights have mean zero, in the limit of large widths, with σ_w² = fa
 
 (Poole et al. 2016; Schoenholz et al. 2017); where they have not, see ``coherent``. An input's examples
 need not be of one size: q is followed for each of a few sizes that are equally frequent.
+
+All this is of exact arithmetic. What is followed is √q, and gradients as mantissas with exponents, so that
+only a standard deviation that is itself beyond the range of float64 is 0 or inf; squares may be before.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,18 +23,22 @@ from numpy.typing import NDArray
 
 from winit.network import coherent
 from winit.network.activations import Activation
+from winit.network.arrays import Array
 from winit.network.cells import Probe, hidden_widths, input_width
-from winit.network.correlation import joint_expectation, joint_gap
+from winit.network.correlation import cosine_map, joint_gap
 from winit.network.draws import Draws
 from winit.network.initializers import Initializer, Law, Layer
 from winit.network.inputs import input_of
-from winit.network.meanfield import FixedPoint, fixed_point, scaled_square
-from winit.network.quadrature import expectation
+from winit.network.meanfield import FixedPoint, fixed_point
+from winit.network.quadrature import SCALE_FREE, mean, root_mean_square, small_deviation
 from winit.network.spread import Ensemble, Spread, spread_of
 
 Floats = NDArray[np.float64]
 
+# Relative to E φ²: what of E φ² − (E φ)² is rounding.
 _CANCELLED = 1e-6
+# Variances, whether within the range of numbers or not, go where these go.
+_STARTS = 1e-300, 1e300
 
 
 @dataclass(frozen=True)
@@ -40,16 +48,16 @@ class Prediction:
     Names are those of the columns of ``theory.parquet``, which say what they mean.
     """
 
-    sigma_w: Floats
-    sigma_b: Floats
-    q: Floats
-    z_std: Floats
-    h_mean: Floats
-    h_std: Floats
-    h_second_moment: Floats
-    cosine_mean: Floats
-    pair_correlation: Floats
-    g_std_ratio: Floats
+    sigma_w: Array
+    sigma_b: Array
+    q: Array
+    z_std: Array
+    h_mean: Array
+    h_std: Array
+    h_second_moment: Array
+    cosine_mean: Array
+    pair_correlation: Array
+    g_std_ratio: Array
     spread: Spread
     limits: FixedPoint | None
     """Where the maps lead; None where σ_w or σ_b differ from layer to layer."""
@@ -70,7 +78,7 @@ def predict(
 
 def predicted_stds(
     initializer: Initializer, activation: Activation, depth: int, width: str, probe: Probe
-) -> Floats | None:
+) -> Array | None:
     """``h_std`` of ``predict`` alone, shape (depth + 1,), without the time for the rest; None likewise."""
     found = _iid(initializer, activation, depth, width, probe)
     if found is None:
@@ -79,7 +87,8 @@ def predicted_stds(
     if any(law.mean for pair in laws for law in pair):
         return _with_mean(activation, laws, fans, probe).h_std
     kind = input_of(probe.input)
-    return _h_stds(activation, _sizes(activation, *_sigmas(laws, fans), kind.second_moments), kind.mean)
+    sizes, squares = _sizes(activation, *_sigmas(laws, fans), kind.second_moments)
+    return _h_stds(activation, sizes, mean(activation, sizes[1:]), squares[1:], kind.mean)
 
 
 def _iid(
@@ -127,11 +136,11 @@ def _with_mean(
     return Prediction(
         sigma_w=scales.weight_std * np.sqrt([np.nan, *fans[:-1]]),
         sigma_b=scales.bias_std,
-        q=found.q,
+        q=_square(found.z_rms),
         z_std=found.z_std,
         h_mean=found.h_mean,
         h_std=found.h_std,
-        h_second_moment=found.h_second_moment,
+        h_second_moment=_square(found.h_rms),
         cosine_mean=nothing,
         pair_correlation=nothing,
         g_std_ratio=found.g_std_ratio,
@@ -140,28 +149,33 @@ def _with_mean(
     )
 
 
+def _square(root: Array) -> Array:
+    """0 or infinite where only the root is within the range of numbers."""
+    with np.errstate(over="ignore", under="ignore"):
+        return root**2
+
+
 def _without_mean(
     activation: Activation, laws: list[tuple[Law, Law]], fans: tuple[int, ...], probe: Probe
 ) -> Prediction:
     layers = laws[:-1]
     sigma_w, sigma_b = _sigmas(laws, fans)
     kind = input_of(probe.input)
-    sizes = _sizes(activation, sigma_w, sigma_b, kind.second_moments)
-    q = np.append(np.nan, sizes[1:].mean(axis=1))
-    h_mean = np.append(kind.mean, expectation(activation, sizes[1:], h=1).mean(axis=1))
-    second = np.append(sizes[0].mean(), expectation(activation, sizes[1:], h=2).mean(axis=1))
-    of_pair, of_strangers = (
-        _correlations(activation, sigma_w, sigma_b, np.append(sizes[0].mean(), q[1:]), start)
-        for start in (kind.correlation, kind.cosine)
-    )
+    sizes, squares = _sizes(activation, sigma_w, sigma_b, kind.second_moments)
+    means = mean(activation, sizes[1:])
+    forward = _Forward(activation, sigma_w, sigma_b, _rms(sizes), squares[:, 0])
+    if sizes.shape[1] > 1:
+        forward = replace(forward, rms=forward.rms_at(forward.roots))
+    of_pair, of_strangers = (_correlations(forward, start) for start in (kind.correlation, kind.cosine))
     alike = kind.correlation is None and sizes.shape[1] == 1
     size_variance, batch_variance = kind.size_variances(fans[0], probe.batch)
+    scaled_w, scaled_b, scaled_q = _within_numbers(forward)
     ensemble = Ensemble(
         activation=activation,
-        sigma_w=sigma_w,
-        sigma_b=sigma_b,
+        sigma_w=scaled_w,
+        sigma_b=scaled_b,
         fans=fans,
-        q=q,
+        q=scaled_q,
         cosine=of_strangers,
         kurtosis=np.array([np.nan, *(w.excess_kurtosis for w, _ in layers)]),
         bias_kurtosis=np.array([np.nan, *(b.excess_kurtosis for _, b in layers)]),
@@ -174,17 +188,39 @@ def _without_mean(
     return Prediction(
         sigma_w=sigma_w,
         sigma_b=sigma_b,
-        q=q,
-        z_std=np.sqrt(q),
-        h_mean=h_mean,
-        h_std=_h_stds(activation, sizes, kind.mean),
-        h_second_moment=second,
-        cosine_mean=_cosines(activation, q, of_strangers, second) if alike else np.full(len(q), np.nan),
+        q=np.append(np.nan, _square(forward.roots[1:])),
+        z_std=np.append(np.nan, forward.roots[1:]),
+        h_mean=np.append(kind.mean, means.mean(axis=1)),
+        h_std=_h_stds(activation, sizes, means, squares[1:], kind.mean),
+        h_second_moment=_square(_rms(squares)),
+        cosine_mean=_cosines(forward, of_strangers) if alike else np.full(len(sizes), np.nan),
         pair_correlation=of_pair,
         g_std_ratio=_gradient_ratios(activation, sigma_w, sizes, fans),
         spread=spread_of(ensemble),
-        limits=_limits(activation, sigma_w, sigma_b, q),
+        limits=_limits(activation, sigma_w, sigma_b, forward.roots[1]),
     )
+
+
+@dataclass(frozen=True)
+class _Forward:
+    """Of the layers 0 … depth, all sizes taken together: σ_w, σ_b, √q and √E φ²; row 0 has √E x² for both."""
+
+    activation: Activation
+    sigma_w: Floats
+    sigma_b: Floats
+    roots: Floats
+    rms: Floats
+
+    def rms_at(self, roots: Floats) -> Floats:
+        """√E φ² of other √q; row 0 stays."""
+        return np.append(roots[0], root_mean_square(self.activation, roots[1:], h=1))
+
+    def shares(self) -> Iterator[tuple[float, float]]:
+        """For the layers 1, 2, …: how much of its √q is of the weights, and of the biases; 0 / 0 is NaN."""
+        for index in range(1, len(self.roots)):
+            of_weights = _scaled(self.sigma_w[index], self.rms[index - 1 : index])[0]
+            with np.errstate(all="ignore"):
+                yield of_weights / self.roots[index], self.sigma_b[index] / self.roots[index]
 
 
 def _sigmas(laws: list[tuple[Law, Law]], fans: tuple[int, ...]) -> tuple[Floats, Floats]:
@@ -194,73 +230,130 @@ def _sigmas(laws: list[tuple[Law, Law]], fans: tuple[int, ...]) -> tuple[Floats,
     return sigma_w, np.array([np.nan, *(b.std for _, b in layers)])
 
 
-def _h_stds(activation: Activation, sizes: Floats, input_mean: float) -> Floats:
-    """h_std of the input and of each layer."""
-    return np.append(np.sqrt(sizes[0].mean() - input_mean**2), _stds(activation, sizes[1:]))
+def _rms(rows: Floats) -> Floats:
+    """Root of the mean square of each row, also where the squares are beyond the range of numbers."""
+    scale = rows.max(axis=1, keepdims=True)
+    scale = np.where((scale > 0) & (scale < np.inf), scale, 1.0)
+    if rows.shape[1] == 1:
+        return rows[:, 0]
+    with np.errstate(over="ignore", under="ignore"):
+        return scale[:, 0] * np.sqrt(np.mean((rows / scale) ** 2, axis=1))
 
 
-def _stds(activation: Activation, sizes: Floats) -> Floats:
-    """h_std of each layer, over all sizes."""
-    means, squares = (expectation(activation, sizes, h=power) for power in (1, 2))
-    with np.errstate(all="ignore"):
-        within = squares - means**2
-        # Where φ is all but constant the difference is rounding, the sum of the other coefficients is not.
-        for place in zip(*np.nonzero(within < _CANCELLED * squares), strict=True):
-            within[place] = joint_gap(activation, sizes[place], 0.0) if sizes[place] else 0.0
-        variance = within.mean(axis=1) + means.var(axis=1)
-    return np.sqrt(np.where(np.isinf(squares).any(axis=1), np.inf, variance))
-
-
-def _sizes(activation: Activation, sigma_w: Floats, sigma_b: Floats, inputs: Floats) -> Floats:
-    """q of each layer for each size of the inputs, shape (depth + 1, sizes); row 0 has E x²."""
-    rows = [inputs]
-    for index in range(1, len(sigma_w)):
-        second = inputs if index == 1 else expectation(activation, rows[-1], h=2)
-        rows.append(scaled_square(sigma_w[index], second) + sigma_b[index] ** 2)
-    return np.array(rows)
-
-
-def _correlations(
-    activation: Activation, sigma_w: Floats, sigma_b: Floats, q: Floats, start: float | None
+def _h_stds(
+    activation: Activation, sizes: Floats, means: Array, squares: Floats, input_mean: float
 ) -> Floats:
-    """c of each layer, from that of the inputs; q of row 0 is E x². NaN where two zeros are compared."""
+    """h_std of the input and of each layer; E φ and √E φ² of each layer and size are known."""
+    return np.append(
+        np.sqrt((sizes[0] ** 2).mean() - input_mean**2), _stds(activation, sizes[1:], means, squares)
+    )
+
+
+def _stds(activation: Activation, sizes: Floats, means: Array, squares: Floats) -> Floats:
+    """h_std of each layer, over all sizes."""
+    with np.errstate(all="ignore"):
+        within = 1 - (means / squares) ** 2
+        stds = squares * np.sqrt(np.maximum(within, 0))
+        # Where φ is all but constant the difference is rounding.
+        for place in zip(*np.nonzero(within < _CANCELLED), strict=True):
+            stds[place] = _small_std(activation, float(sizes[place]))
+        found = np.hypot(_rms(stds), _rms(np.abs(means - means.mean(axis=1, keepdims=True))))
+    nothing, infinite = (squares == 0).all(axis=1), np.isinf(squares).any(axis=1)
+    return np.select([nothing, infinite], [0.0, np.inf], found)
+
+
+def _small_std(activation: Activation, root: float) -> float:
+    """That of φ where it is all but constant."""
+    if not root:
+        return 0.0
+    found = small_deviation(activation, root)
+    return float(np.sqrt(joint_gap(activation, root**2, 0.0))) if found is None else found
+
+
+def _sizes(activation: Activation, sigma_w: Floats, sigma_b: Floats, inputs: Floats) -> tuple[Floats, Floats]:
+    """√q and √E φ² of each layer for each size of the inputs, shape (depth + 1, sizes); row 0 has √E x²."""
+    rows = squares = [np.sqrt(inputs)]
+    for index in range(1, len(sigma_w)):
+        root = np.hypot(_scaled(sigma_w[index], squares[-1]), sigma_b[index])
+        rows = [*rows, root]
+        squares = [*squares, root_mean_square(activation, root, h=1)]
+    return np.array(rows), np.array(squares)
+
+
+def _scaled(sigma_w: float, rms: Floats) -> Floats:
+    """σ_w √E f², which is 0 where there are no weights, whatever overflows behind them."""
+    with np.errstate(over="ignore", under="ignore"):
+        return sigma_w * rms if sigma_w else np.zeros_like(rms)
+
+
+def _correlations(forward: _Forward, start: float | None) -> Floats:
+    """c of each layer, from that of the inputs. NaN where two zeros are compared."""
+    roots = forward.roots
     if start is None:
-        return np.full(len(q), np.nan)
+        return np.full(len(roots), np.nan)
     found = [start]
-    for index in range(1, len(q)):
-        product = start * q[0]
-        if index > 1:
-            product = _joint(activation, q[index - 1], found[-1])
-        covariance = scaled_square(sigma_w[index], np.asarray(product)) + sigma_b[index] ** 2
-        found.append(float(np.clip(covariance / q[index], -1, 1)) if 0 < q[index] < np.inf else np.nan)
+    for index, (weights, biases) in enumerate(forward.shares(), 1):
+        cosine = start if index == 1 else _cosine(forward, index - 1, found[-1])
+        c = float(np.clip(weights**2 * cosine + biases**2, -1, 1))
+        found.append(c if 0 < roots[index] < np.inf else np.nan)
     return np.array(found)
 
 
-def _joint(activation: Activation, q: float, c: float) -> float:
-    if not (np.isfinite(q) and np.isfinite(c)):
+def _cosine(forward: _Forward, index: int, c: float) -> float:
+    """Of the activations of two examples in layer ``index``, whose pre-activations have the correlation c."""
+    root, rms = forward.roots[index], forward.rms[index]
+    if not (np.isfinite(root) and np.isfinite(c)):
         return np.nan
-    return float(joint_expectation(activation, q, c))
+    return cosine_map(forward.activation, float(root), c, float(rms))
 
 
-def _cosines(activation: Activation, q: Floats, c: Floats, second: Floats) -> Floats:
+def _cosines(forward: _Forward, c: Floats) -> Floats:
     """Of the activations of two different examples; of the inputs themselves in row 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        of_h = [_joint(activation, *at) for at in zip(q[1:], c[1:], strict=True)] / second[1:]
-    return np.append(c[0], of_h)
+    of_h = [_cosine(forward, i, c[i]) if forward.rms[i] else np.nan for i in range(1, len(c))]
+    return np.array([c[0], *of_h])
 
 
 def _gradient_ratios(activation: Activation, sigma_w: Floats, sizes: Floats, fans: tuple[int, ...]) -> Floats:
     """g_std of each layer ÷ that of the last one; NaN for the input."""
-    factors = [np.ones(sizes.shape[1])]
+    factor, exponent = np.ones(sizes.shape[1]), np.zeros(sizes.shape[1], np.int64)
+    found = [1.0]
+    slopes = root_mean_square(activation, sizes[1:], slope=1)
     for index in range(len(sigma_w) - 1, 1, -1):
-        chi = scaled_square(sigma_w[index], expectation(activation, sizes[index], slope=2))
-        with np.errstate(over="ignore"):  # infinite, as a prediction may be
-            factors.append(factors[-1] * chi * fans[index] / fans[index - 1])
-    return np.append(np.nan, np.sqrt(np.mean(factors[::-1], axis=1)))
+        step = _scaled(sigma_w[index], slopes[index - 1]) * np.sqrt(fans[index] / fans[index - 1])
+        factor, carried = np.frexp(factor * step)
+        exponent += carried
+        largest = exponent[factor != 0].max(initial=0)
+        with np.errstate(over="ignore", under="ignore"):
+            together = _rms(np.ldexp(factor, exponent - largest)[np.newaxis])
+            found.append(float(np.ldexp(together, largest)[0]))
+    return np.array([np.nan, *found[::-1]])
 
 
-def _limits(activation: Activation, sigma_w: Floats, sigma_b: Floats, q: Floats) -> FixedPoint | None:
+def _within_numbers(forward: _Forward) -> tuple[Floats, Floats, Floats]:
+    """σ_w, σ_b and q of networks that stray as these do, with powers of q within the range of numbers.
+
+    Beyond ``SCALE_FREE`` φ is a power, and how far networks stray does not depend on q. So there q is taken
+    at its end, and σ_w and σ_b so that their shares of it are what they were.
+    """
+    roots = forward.roots
+    known = (roots > 0) & (roots < np.inf)
+    ends = np.where(known, np.clip(roots, *np.sqrt(SCALE_FREE)), roots)
+    ends[0] = roots[0]
+    moved = ends != roots
+    weights, biases = forward.sigma_w.copy(), forward.sigma_b.copy()
+    if moved.any():
+        rms = forward.rms_at(ends)
+        for index, shares in enumerate(forward.shares(), 1):
+            if (moved[index] or moved[index - 1]) and rms[index - 1] > 0:
+                weights[index] = shares[0] * ends[index] / rms[index - 1]
+                biases[index] = shares[1] * ends[index]
+    return weights, biases, np.append(np.nan, _square(ends[1:]))
+
+
+def _limits(activation: Activation, sigma_w: Floats, sigma_b: Floats, root: float) -> FixedPoint | None:
     """The limits of the maps, where these are the same in every layer but perhaps the first."""
     if any(np.ptp(scale[2:]) > 1e-12 * scale[-1] for scale in (sigma_w, sigma_b) if len(scale) > 2):
         return None
-    return fixed_point(activation, sigma_w[-1], sigma_b[-1], start=q[1])
+    with np.errstate(over="ignore", under="ignore"):
+        start = float(np.clip(root**2, *_STARTS)) if 0 < root < np.inf else float(root)
+    return fixed_point(activation, float(sigma_w[-1]), float(sigma_b[-1]), start=start)

@@ -190,14 +190,27 @@ _UNITS = {"xi_q": "layers", "xi_c": "layers", "xi_grad": "layers"}
 _PREDICTED = (
     ("sigma_w", "√(fan_in · Var W); null for the input"),
     ("sigma_b", "standard deviation of the biases; null for the input"),
-    ("q", "mean square of the pre-activations, σ_w² E φ² + σ_b²; null for the input"),
+    (
+        "q",
+        "mean square of the pre-activations, σ_w² E φ² + σ_b²; null for the input, inf or 0 beyond float64",
+    ),
     ("z_std", "predicted z_std: √q, less where the weights have a mean"),
     ("h_mean", "predicted h_mean"),
     ("h_std", "predicted h_std"),
-    ("h_second_moment", "predicted h_second_moment"),
+    (
+        "h_second_moment",
+        "predicted h_second_moment; inf or 0 beyond float64, also where h_std is not",
+    ),
     ("cosine_mean", "predicted cosine_mean; null where examples differ in size or are pairs"),
     ("pair_correlation", "predicted pair_correlation; null unless the input is pairs"),
-    ("g_std_ratio", "predicted g_std of the layer ÷ g_std of the last layer; null for the input"),
+    (
+        "g_std_ratio",
+        (
+            "predicted g_std of the layer ÷ g_std of the last layer; null for the input. The root of a mean"
+            " square over all examples there could be: where weights have a mean and the activation saturates"
+            " it comes from a few of these, which most batches do not hold, and the median is far below it"
+        ),
+    ),
     ("h_std_spread", "standard deviation of log h_std over seeds that the width and batch let expect"),
     ("h_std_shift", "expected log(h_std ÷ predicted) at this width"),
     ("g_std_ratio_spread", "likewise, of log g_std_ratio"),

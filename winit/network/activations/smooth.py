@@ -152,10 +152,11 @@ def cosine(z: Array, omega: float = 1.0) -> Pair:
     return np.cos(angle), -omega * np.sin(angle)
 
 
-def turn(omega: float = 1.0) -> float:
-    """The period of sin(omega z) and cos(omega z)."""
+def turn(omega: float = 1.0) -> float | None:
+    """The period of sin(omega z) and cos(omega z); None where it is beyond all numbers."""
     require(omega != 0, "omega", omega, "other than 0")
-    return 2 * math.pi / abs(omega)
+    period = 2 * math.pi / abs(omega)
+    return period if period < math.inf else None
 
 
 ENTRIES = (
