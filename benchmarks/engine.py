@@ -29,6 +29,7 @@ from winit.sweep.config import Config
 from winit.sweep.engine import Outcome, sweep
 from winit.sweep.kinds import KINDS
 from winit.sweep.layout import Results
+from winit.sweep.patience import Patience
 from winit.sweep.plan import make_plan
 from winit.sweep.progress import Progress
 from winit.sweep.settings import ClusterSettings
@@ -50,7 +51,7 @@ def _swept(plan: pa.Table, client: distributed.Client) -> float:
         Progress(plan.num_rows, io.StringIO()) as progress,
     ):
         outcome = Outcome(plan.num_rows, 0)
-        took = seconds(lambda: sweep(plan, client, Store(Path(folder)), 10.0, outcome, progress))
+        took = seconds(lambda: sweep(plan, client, Store(Path(folder)), Patience(), outcome, progress))
     if outcome.computed != plan.num_rows:
         raise RuntimeError(f"{len(outcome.failed)} of {plan.num_rows} cells failed")
     return took

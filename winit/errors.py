@@ -14,6 +14,17 @@ class WinitError(Exception):
     exit_code = 1
 
 
+class RaisedError(WinitError):
+    """Somebody's code, a user's own function say, raised."""
+
+    def __init__(self, whose: str, said: str) -> None:
+        super().__init__(f"{whose} raised {said}")
+        self.said = said
+        """What was raised, on one line."""
+        self.deed = f"raised {said}"
+        """The same, behind the name of whose code it was."""
+
+
 class _Short(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()

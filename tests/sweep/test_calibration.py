@@ -8,6 +8,7 @@ from winit.network.cells import Cell
 from winit.sweep import calibration
 from winit.sweep.calibration import calibrated
 from winit.sweep.config import Config
+from winit.sweep.patience import estimated
 from winit.sweep.plan import make_plan, make_training_plan, seconds_of
 
 PLANS = pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_large_network_is_cut_until_it_takes_a_fraction_of_a_second(monkeypatc
     probe = {"batch": 10_000}
     for cell in timed(monkeypatch, make_plan(tiny(width=["30000", "40000-300"], depth=1000, probe=probe))):
         assert isinstance(cell, Cell)
-        assert calibration._estimated(cell) < 0.3
+        assert estimated(cell) < 0.3
         assert min(int(end) for end in cell.width.split("-")) >= 16
 
 

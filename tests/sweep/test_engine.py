@@ -2,6 +2,8 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -9,17 +11,22 @@ import pytest
 from samples import GRID_SIZE, make_results, tiny
 
 from winit.network.labels import LabelError
-from winit.sweep import engine
+from winit.sweep import dispatch, engine
+from winit.sweep import writer as writing
 from winit.sweep.cluster import open_cluster
 from winit.sweep.collect import collect
-from winit.sweep.engine import Outcome, Writer, blocks
+from winit.sweep.deaths import Deaths
+from winit.sweep.dispatch import Dispatch
+from winit.sweep.engine import Outcome, blocks
 from winit.sweep.layout import Results
+from winit.sweep.patience import Patience
 from winit.sweep.plan import make_plan, write_plan
 from winit.sweep.progress import Progress
 from winit.sweep.settings import ClusterSettings
 from winit.sweep.status import unfinished
 from winit.sweep.store import Store
 from winit.sweep.tasks import blas_threads, compute
+from winit.sweep.writer import Writer
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +35,11 @@ def client():
         yield client
 
 
-def run(plan, client, store, part_seconds=10.0):
+def run(plan, client, store, part_seconds=10.0, **patience):
     todo = unfinished(plan, store.index())
     outcome = Outcome(plan.num_rows, plan.num_rows - todo.num_rows)
     with Progress(todo.num_rows) as progress:
-        engine.sweep(todo, client, store, part_seconds, outcome, progress)
+        engine.sweep(todo, client, store, Patience(part_seconds, **patience), outcome, progress)
     return outcome
 
 
@@ -100,9 +107,14 @@ def test_any_cut_of_the_grid_gives_bit_identical_layers(client, tmp_path):
 
 
 OWN = """
-import os, signal
+import os, pathlib, signal, time
 
 from winit import Law
+
+def wait(layer):
+    while layer.depth > 2 and not pathlib.Path(__file__ + ".go").exists():
+        time.sleep(0.01)
+    return Law("normal", layer.fan_in**-0.5)
 
 def die(layer):
     # As one that runs out of memory does.
@@ -156,6 +168,33 @@ def test_a_cell_that_kills_its_worker_fails_alone(client, tmp_path, own):
     assert set(kept.filter(pc.equal(kept["depth"], 4))["initializer"].to_pylist()) == {"he_normal"}
 
 
+def test_finished_cells_reach_the_store_though_their_block_is_not_finished(client, tmp_path, own):
+    plan = make_plan(tiny(initializer=["he_normal", f"{own}:wait"], activation="relu", width=16, seed=[0]))
+    assert len(plan["block"].unique()) == 1
+    store = Store(tmp_path / "parts")
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(run, plan, client, store, part_seconds=1.0)
+        try:
+            deadline = time.monotonic() + 120
+            # Networks of one depth are computed together; only the deep ones wait.
+            while store.index().num_rows == 0:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert not running.done()
+        finally:
+            Path(f"{own}.go").touch()
+        outcome = running.result()
+    assert (outcome.computed, outcome.failed) == (4, [])
+    # What came early does not come again.
+    assert sorted(record for part in store.folder.iterdir() for record in ids_in(part)) == sorted(
+        plan["cell_id"].to_pylist()
+    )
+
+
+def ids_in(part):
+    return set(pq.read_table(part)["cell_id"].to_pylist())
+
+
 def test_an_edited_function_is_computed_anew_and_nothing_else_is(client, tmp_path, own):
     config = tiny(initializer=["he_normal", f"{own}:complain"], depth=[1, 2], seed=[0], width=[16])
     store = Store(tmp_path / "parts")
@@ -178,7 +217,7 @@ def test_finished_work_reaches_the_disk_while_the_next_is_long_in_coming(tmp_pat
 
 def test_finished_work_is_written_before_it_fills_the_memory(tmp_path, monkeypatch):
     result = compute(next(blocks(make_plan(tiny()))))
-    monkeypatch.setattr(engine, "PART_BYTES", 2 * result.rows.nbytes)
+    monkeypatch.setattr(writing, "PART_BYTES", 2 * result.rows.nbytes)
     written = []
 
     class Slow(Store):
@@ -205,11 +244,13 @@ def test_a_bounded_number_of_blocks_is_in_flight(client, monkeypatch):
             handed_out += 1
             yield cells
 
-    monkeypatch.setattr(engine, "blocks", counted)
-    monkeypatch.setattr(engine, "_FETCHED_AT_ONCE", 2)
+    monkeypatch.setattr(dispatch, "_FETCHED_AT_ONCE", 2)
+    client.wait_for_workers(2, timeout=60)  # an earlier test may have killed one
     most = 0
-    for done, _ in enumerate(engine._results(plan, client)):
-        most = max(most, handed_out - done)
+    with Deaths(client) as deaths:
+        handed = Dispatch(counted(plan), client, Patience(), deaths, print)
+        for done, _ in enumerate(handed.results()):
+            most = max(most, handed_out - done)
     # Three for each of two workers are computed or wait; two more are being fetched.
     assert done + 1 == handed_out == len(plan["block"].unique()) > 20
     assert 6 <= most <= 8

@@ -38,7 +38,10 @@ def test_lines_come_while_nothing_finishes(monkeypatch):
         stream.wait_for("sweep: 0 of 4 cells")
         shown.advance(3, failed=1)
         stream.wait_for("sweep: 3 of 4 cells")
-    assert stream.getvalue().endswith("1 failed\n")
+        stream.wait_for("1 failed")
+        shown.remark("longest running: a cell, for 80 s")
+        stream.wait_for("1 failed; longest running: a cell, for 80 s\n")
+        shown.remark("")
 
 
 def test_short_work_is_silent():

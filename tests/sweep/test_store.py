@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from samples import tiny
 
+from winit.network.labels import LONGEST_MESSAGE, printable
 from winit.sweep.engine import blocks
 from winit.sweep.kinds import cells_of
 from winit.sweep.plan import make_plan
@@ -60,6 +61,28 @@ def test_a_cell_that_failed_and_finished_later_is_finished(store, block):
     assert set(store.index()["error"].to_pylist()) == {"ValueError: no"}
     write(store, block)
     assert set(store.index()["status"].to_pylist()) == {"ok"}
+
+
+POISON = "caf\udce9 \x1b[31m \0" + "x" * 1_000_000
+
+
+def test_a_message_that_no_table_can_hold_is_stored_as_one_that_can(store, block):
+    store.write(Part(LAYERS.empty_table(), [Record("a", 0.0, POISON)], block.version, block.packages))
+    (error,) = store.index()["error"].to_pylist()
+    assert error.startswith(r"caf\udce9 \x1b[31m \x00xxx")
+    assert len(error) <= LONGEST_MESSAGE
+
+
+def test_a_store_that_holds_such_a_message_can_be_read(store, block, monkeypatch):
+    write(store, block)
+    with monkeypatch.context() as older:
+        older.setattr("winit.sweep.store.printable", lambda text: text)
+        store.write(Part(LAYERS.empty_table(), [Record("a", 0.0, POISON)], block.version, block.packages))
+    index = store.index()
+    assert index.num_rows == len(block.records) + 1
+    assert not (store.folder / "set-aside").exists()
+    (error,) = filter(None, index["error"].to_pylist())
+    assert error == printable(POISON)
 
 
 @pytest.mark.parametrize("damage", ["torn", "empty", "foreign", "text"])

@@ -32,7 +32,8 @@ def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -
     from winit.sweep.calibration import calibrated
     from winit.sweep.estimates import estimate, show
     from winit.sweep.machine import available_cores, memory_limit
-    from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan
+    from winit.sweep.patience import check_time
+    from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan, seconds_of
 
     config, results = opened(config_file)
     if config.too_large and not yes:
@@ -46,13 +47,16 @@ def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -
     for made in plans.values():
         if room is not None:
             check_memory(made, room)
+    seconds = {name: calibrated(made) for name, made in plans.items() if made.num_rows}
+    for name, of_plan in seconds.items():
+        check_time(plans[name], of_plan.sum() / seconds_of(plans[name]).sum(), config.cluster)
     if write and write_plans(config, results, *plans.values()):
         click.echo(
             f"{results.folder} had the plans of another config; what was made of them is to be made anew"
             " (sweep, train, collect, theory, …), but for what is in the store",
             err=True,
         )
-    estimates = [(name, estimate(made, calibrated(made))) for name, made in plans.items() if made.num_rows]
+    estimates = [(name, estimate(plans[name], of_plan)) for name, of_plan in seconds.items()]
     show(estimates, config.cluster.workers(cores) or cores)
 
 

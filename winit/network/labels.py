@@ -21,7 +21,7 @@ from typing import Any, ForwardRef, Literal, Protocol, TypeVar, Union, get_args,
 
 import numpy as np
 
-from winit.errors import LONGEST_QUOTE, quoted, shortened
+from winit.errors import LONGEST_QUOTE, RaisedError, quoted, shortened
 
 _TYPE_NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
 
@@ -39,6 +39,9 @@ LONGEST = 4096
 """Characters of a label."""
 LONGEST_ERROR = 1000
 """Characters of what a ``LabelError`` says."""
+
+LONGEST_MESSAGE = 500
+"""Characters of what an error says that are kept."""
 
 
 class LabelError(ValueError):
@@ -236,9 +239,39 @@ def _short(name: str) -> str:
 
 
 def described(error: BaseException) -> str:
-    """What was raised, on one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"
+    """What was raised, with the first line of what it says, ``printable``; of a group, its first error too.
+
+    An exception may be of anybody's class: that it cannot be asked what it says is said too.
+    """
+    if isinstance(error, RaisedError):
+        return error.said
+    words = [_said(error)]
+    if isinstance(error, BaseExceptionGroup):
+        innermost: BaseException = error
+        while isinstance(innermost, BaseExceptionGroup):
+            innermost = BaseExceptionGroup.exceptions.__get__(innermost)[0]
+        words.append(f"first {_said(innermost)}")
+    return printable(", ".join(words))
+
+
+def _said(error: BaseException) -> str:
+    """The name of the class, whatever a metaclass makes of it, and the first line of the message."""
+    name = type.__dict__["__name__"].__get__(type(error))
+    try:
+        said = str.strip(str(error))
+    except BaseException as another:  # noqa: BLE001 - what ``__str__`` raises is as little of our business
+        said = f"(its message cannot be read: {type.__dict__['__name__'].__get__(type(another))})"
+    lines = said[:LONGEST_MESSAGE].splitlines()
+    return f"{name}: {lines[0]}" if lines else str(name)
+
+
+def printable(text: str) -> str:
+    """``text`` on one line that every file, terminal and table can hold, and of a bounded length.
+
+    What does not show, or does something to the rest, stands as its escape: lone surrogates, as in names of
+    files that are not UTF-8, line ends, terminals' and other control characters, marks of direction.
+    """
+    return shortened(text, LONGEST_MESSAGE)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from winit.errors import RaisedError
+from winit.network.guard import IMPORT_SECONDS, guarded, guarding
 from winit.network.guests import as_guest, kept_out
-from winit.network.labels import LabelError, described, parse, suggestion
+from winit.network.labels import LabelError, parse, suggestion
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def of_labels(labels: Sequence[str], sources: Sources) -> Sources:
 
 
 def function_of(name: str, sources: Sources) -> Callable[..., Any]:
-    """The function that ``name``, as ``file.py:function``, means.
+    """The function that ``name``, as ``file.py:function``, means; whatever it raises becomes a RaisedError.
 
     Raises LabelError where its source is not among ``sources``, cannot be run, or has no such function.
     """
@@ -72,7 +74,7 @@ def function_of(name: str, sources: Sources) -> Callable[..., Any]:
         functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType)]
         hint = suggestion(function_name, functions)
         raise LabelError(f"{source_name} has no function {function_name!r}{hint}")
-    return as_guest(function)
+    return guarding(name, as_guest(function))
 
 
 def speaking_aside() -> AbstractContextManager[object]:
@@ -97,8 +99,8 @@ def _module(source: Source) -> types.ModuleType:
     lines = source.text.splitlines(keepends=True)
     linecache.cache[source.name] = (len(source.text), None, lines, source.name)
     try:
-        with kept_out(), speaking_aside():
+        with guarded(source.name, IMPORT_SECONDS, source), kept_out(), speaking_aside():
             exec(compile(source.text, source.name, "exec"), vars(module))  # noqa: S102 - the user's own code
-    except (Exception, SystemExit) as error:
-        raise LabelError(f"{source.name} cannot be run: {described(error)}") from error
+    except RaisedError as error:
+        raise LabelError(f"{source.name} cannot be run: {error.said}") from error
     return module

@@ -1,25 +1,22 @@
 """How fast this machine is: some networks of a plan are computed, as a worker would, against the clock."""
 
 import time
-from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from winit.network.cells import Cell, hidden_widths
-from winit.network.sources import is_users
-from winit.network.training import Run
-from winit.sweep.costs import backward_cost, forward_cost, training_cost
+from winit.network.cells import Cell
 from winit.sweep.grid import Floats
 from winit.sweep.kinds import KINDS, AnyCell, cells_of
+from winit.sweep.patience import estimated
 from winit.sweep.plan import seconds_of
+from winit.sweep.small import cut_down, first_call, with_stand_ins
 
 # Where in the plan, as shares of its cost: wherever one stops, about evenly spread.
 _PLACES = (0.5, 0.25, 0.75, 0.125, 0.625, 0.375, 0.875, 0.0625, 0.5625, 0.3125, 0.8125, 0.1875, 0.6875)
 _PIECES = 5  # so many fit into the time, as the estimate has it
-_SMALLEST = 16  # of units, examples and steps: below that calls are all there is to time
 
 
 def calibrated(rows: pa.Table, budget: float = 0.5) -> Floats:
@@ -55,17 +52,17 @@ def _at(place: float, rows: pa.Table, seconds: Floats, piece: float) -> tuple[li
     first = min(int(np.searchsorted(ends, place * ends[-1])), rows.num_rows - 1)
     behind = int(np.searchsorted(ends, ends[first] - seconds[first] + piece, side="right"))
     chosen = rows.slice(first, max(1, behind - first))
-    cells = [_with_stand_ins(cell) for cell in cells_of(chosen)]
+    cells = [with_stand_ins(cell) for cell in cells_of(chosen)]
     if isinstance(cells[0], Cell) and len(cells) > 1:
         return cells, float(seconds_of(chosen).sum())
-    cell = _cut(cells[0], 2 * piece)
-    return [cell], _estimated(cell)
+    cell = cut_down(cells[0], 2 * piece)
+    return [cell], estimated(cell)
 
 
 def _timed(cells: list[AnyCell]) -> float | None:
     """Seconds that a worker takes for these; None where they raise."""
     kind = KINDS[type(cells[0])]
-    first_calls = dict.fromkeys(replace(_cut(cell, 0.0), seed=0) for cell in cells)
+    first_calls = dict.fromkeys(map(first_call, cells))
     try:
         kind.rows(list(kind.compute(first_calls)))
         started = time.perf_counter()
@@ -73,44 +70,3 @@ def _timed(cells: list[AnyCell]) -> float | None:
     except Exception:  # noqa: BLE001 - it is the sweep that records what a cell raises
         return None
     return time.perf_counter() - started
-
-
-def _estimated(cell: AnyCell) -> float:
-    widths = hidden_widths(cell.width, cell.depth)
-    if isinstance(cell, Cell):
-        return forward_cost(widths, cell.probe).seconds + backward_cost(widths, cell.probe).seconds
-    return training_cost(widths, cell.task).seconds
-
-
-def _with_stand_ins(cell: AnyCell) -> AnyCell:
-    """The cell without a user's own functions, and without data that take longer to load than to train on."""
-    if is_users(cell.initializer):
-        cell = replace(cell, initializer="glorot_uniform")
-    if is_users(cell.activation):
-        cell = replace(cell, activation="tanh")
-    if isinstance(cell, Run):
-        cell = replace(cell, task=replace(cell.task, data="spiral"))
-    return replace(cell, sources=())
-
-
-def _cut(cell: AnyCell, seconds: float) -> AnyCell:
-    """A smaller cell of its kind, that takes at most ``seconds`` by the estimate where there is one."""
-    while _estimated(cell) > seconds and (smaller := _smaller(cell)) != cell:
-        cell = smaller
-    return cell
-
-
-def _smaller(cell: AnyCell) -> AnyCell:
-    """Half the steps, or half the depth, or the width, or the batch; itself where all are small."""
-    if isinstance(cell, Run) and cell.task.steps > _SMALLEST:
-        return replace(cell, task=replace(cell.task, steps=cell.task.steps // 2))
-    if cell.depth > 2:
-        return replace(cell, depth=cell.depth // 2)
-    ends = [int(end) for end in cell.width.split("-")]
-    if max(ends) > _SMALLEST:
-        return replace(cell, width="-".join(str(max(end // 2, min(end, _SMALLEST))) for end in ends))
-    if isinstance(cell, Cell) and cell.probe.batch > _SMALLEST:
-        return replace(
-            cell, probe=replace(cell.probe, batch=cell.probe.batch // 4 * 2)
-        )  # some inputs need pairs
-    return cell

@@ -37,6 +37,7 @@ from winit.sweep.axes import (
 from winit.sweep.fields import (
     LARGEST_WIDTH,
     CellCount,
+    CellSeconds,
     Count,
     Depth,
     DepthOrNone,
@@ -242,6 +243,13 @@ class SweepSettings(Model):
     )
     part_seconds: Seconds = Field(
         10.0, description="finished work is on disk at least so often", json_schema_extra=counted_in("s")
+    )
+    cell_seconds: CellSeconds | None = Field(
+        None,
+        description="a cell or run that takes longer fails, and the sweep goes on; null: ten minutes, or a"
+        " hundred times the estimate where that is more",
+        examples=[60.0],
+        json_schema_extra=counted_in("s"),
     )
     max_cells: CellCount = Field(
         1_000_000,

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from winit.network.activations import activation
+from winit.network.activations import Activation, activation
 from winit.network.cells import Probe
 from winit.network.datasets import dataset
 from winit.network.diagnostics import COLUMNS, gram_is_cheaper
@@ -91,8 +91,8 @@ class Making(NamedTuple):
 @lru_cache(maxsize=4096)
 def making(label: str, function: str, dtype: str, sources: Sources = ()) -> Making:
     """How the initializer that ``label`` names makes the weights of a network with this activation."""
-    found = initializer(label, sources)
-    law = found.law_with(activation(function, sources))
+    found, phi = initializer(label, sources), activation(function, sources)
+    law = found.law_with(phi)
     if law is not None:
         return _making_of(law.distribution, shared=bool(law.std and not law.mean), dtype=dtype)
     if is_users(found.entry.name):
@@ -101,7 +101,7 @@ def making(label: str, function: str, dtype: str, sources: Sources = ()) -> Maki
     def decomposed(layer: Layer) -> Weights:
         return found.weights(layer)[0]
 
-    return _tried(decomposed, function, dtype)
+    return _tried(decomposed, phi, dtype)
 
 
 @lru_cache(maxsize=256)
@@ -109,18 +109,18 @@ def _making_of(distribution: Distribution | Literal["constant"], *, shared: bool
     """Of entries that are i.i.d.; a draw with a mean is no longer the one that all share."""
     std = 0.0 if distribution == "constant" else 1.0
     law = Law(distribution, std, 0.0 if shared else 1.0)
-    return _tried(lambda layer: layer.weights(law), "identity", dtype)
+    return _tried(lambda layer: layer.weights(law), activation("identity"), dtype)
 
 
-def _tried(make: Callable[[Layer], Weights], function: str, dtype: str) -> Making:
+def _tried(make: Callable[[Layer], Weights], phi: Activation, dtype: str) -> Making:
     """What making the weights of a layer takes, measured with a small one, wider at its end."""
     shape = (128, 160)
-    layers = [trial_layer(activation(function), shape, dtype) for _ in range(2)]
+    layers = [trial_layer(phi, shape, dtype) for _ in range(2)]
     try:
         peak = _peak(lambda: make(layers.pop()).matrix)
     except LabelError:  # it has no weights for this activation
         return Making(_DECOMPOSED, kept=True)
-    layer = trial_layer(activation(function), shape, dtype)
+    layer = trial_layer(phi, shape, dtype)
     kept = isinstance(make(layer), Matrix)
     return Making(max(math.floor(peak / math.prod(shape)), _DECOMPOSED * layer.draws.decomposes), kept)
 

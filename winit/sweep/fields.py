@@ -38,6 +38,7 @@ SeedCount = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_number)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
 Seconds = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_number)]
+CellSeconds = Annotated[float, Field(gt=0, le=1e7), BeforeValidator(_number)]
 Patience = Annotated[float, Field(ge=5, le=1e6), BeforeValidator(_number)]
 
 LARGEST_WIDTH = 1_000_000

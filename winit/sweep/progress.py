@@ -38,6 +38,7 @@ class Progress:
         self._lock = threading.Lock()
         self._workers: Callable[[], int] | None = None
         self._note = note
+        self._remark = ""
         self._console = Console(file=stream or sys.stderr)
         self._started = time.monotonic()
         self._stopped = threading.Event()
@@ -89,12 +90,17 @@ class Progress:
         rate = f"{self._rate:.1f} a second"
         self._bar.update(self._task, advance=count, rate=rate, failures=self._failures)
 
+    def remark(self, words: str) -> None:
+        """Say from now on what takes long; "" where nothing does."""
+        self._remark = words
+
     @property
     def line(self) -> str:
         """How far it is, in words."""
         left = f"{(self.total - self.done) / self._rate:.0f} s left" if self.done else "time left unknown"
         said = [f"{self.done} of {self.total} {self.unit}", f"{self._rate:.1f} a second", left, self._note]
-        return f"{self.work}: {', '.join(filter(None, [*said, self._failures]))}"
+        remark = f"; {self._remark}" if self._remark else ""
+        return f"{self.work}: {', '.join(filter(None, [*said, self._failures]))}{remark}"
 
     @property
     def _rate(self) -> float:

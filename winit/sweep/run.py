@@ -11,11 +11,13 @@ from winit.errors import WinitError
 from winit.sweep.belonging import planned
 from winit.sweep.cluster import least_memory, open_cluster
 from winit.sweep.config import Config
-from winit.sweep.engine import Outcome, number_of_workers, sweep
+from winit.sweep.dispatch import number_of_workers
+from winit.sweep.engine import Outcome, sweep
 from winit.sweep.files import remove_forgotten, replacing
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.locks import exclusive
+from winit.sweep.patience import Patience
 from winit.sweep.plan import check_memory, shards_of
 from winit.sweep.progress import Progress
 from winit.sweep.settings import Room
@@ -55,7 +57,7 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, threa
                 progress.counting(lambda: number_of_workers(client)),
             ):
                 _check_memory(todo, client)
-                sweep(todo, client, store, config.sweep.part_seconds, outcome, progress)
+                sweep(todo, client, store, Patience.of(config), outcome, progress)
         with replacing(results.shard(number, count)) as manifest:
             manifest.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
     return outcome

@@ -9,7 +9,7 @@ in place: a cell that was computed twice stands in two parts, and the first by n
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from winit.network.labels import printable
 from winit.sweep.files import parquet_options, pattern, refuse_link, replacing
 
 _RECORDS = b"winit.cells"
@@ -41,7 +42,7 @@ _PARTS_TOGETHER, _CELLS_TOGETHER = 1024, 32 * 1024
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one cell. ``error`` is None where it finished."""
+    """What became of one cell. ``error`` is None where it finished; what is stored of it is ``printable``."""
 
     cell_id: str
     seconds: float
@@ -162,7 +163,7 @@ def _encoded(part: Part) -> bytes:
         "packages": part.packages,
         "cell_id": [record.cell_id for record in part.records],
         "status": [record.status for record in part.records],
-        "error": [record.error for record in part.records],
+        "error": _messages(record.error for record in part.records),
         "seconds": [round(record.seconds, 6) for record in part.records],
     }
     # Descriptions and statistics are for people and queries, which read the dataset; here they would
@@ -207,7 +208,13 @@ def _records(footer: bytes) -> dict[str, list[Any]]:
     columns = {name: [value] * count if isinstance(value, str) else value for name, value in columns.items()}
     if any(len(column) != count for column in columns.values()):
         raise ValueError("columns of different lengths")
-    return columns
+    # Older versions kept messages as they came, of any length and with what no table can hold.
+    return columns | {"error": _messages(columns["error"])}
+
+
+def _messages(errors: Iterable[str | None]) -> list[str | None]:
+    """What is kept of what cells say: what every reader can read."""
+    return [None if error is None else printable(error) for error in errors]
 
 
 def _digest(content: bytes) -> str:

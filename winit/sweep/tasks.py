@@ -2,42 +2,117 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from winit.network.labels import described
-from winit.sweep.kinds import KINDS, AnyCell, Kind
+from winit.errors import RaisedError
+from winit.network.cells import Cell
+from winit.network.guard import guarded
+from winit.network.labels import LabelError, described
+from winit.sweep.kinds import KINDS, AnyCell
+from winit.sweep.small import first_call, with_stand_ins
 from winit.sweep.store import Part, Record
 
 _PACKAGES = ("numpy", "scipy", "numba")
 
 
-def compute(cells: Sequence[AnyCell]) -> Part:
-    """Compute ``cells``, all of one kind.
+def compute(cells: Sequence[AnyCell], name: str = "") -> Part:
+    """Compute ``cells``, all of one kind. Under ``name`` one can look at how far it is meanwhile.
 
     Where a cell raises, the others are computed one by one, so that it fails alone.
     """
-    kind = KINDS[type(cells[0])]
+    _warm_up(cells[0])
+    block = _at_work[name] = _Block(cells)
     try:
-        computed = list(kind.compute(cells))
-        failed: list[Record] = []
-    except (Exception, SystemExit):  # noqa: BLE001 - an initializer is anybody's code and may raise anything
-        computed, failed = _one_by_one(kind, cells)
-    finished = [Record(each.cell.id, each.seconds) for each in computed]
-    return Part(kind.rows(computed), finished + failed, kind.version, packages())
+        block.compute()
+    finally:
+        del _at_work[name]
+    return block.finished_after(0)
 
 
-def _one_by_one(kind: Kind, cells: Sequence[AnyCell]) -> tuple[list[Any], list[Record]]:
-    computed: list[Any] = []
-    failed: list[Record] = []
-    for cell in cells:
+_warm: set[tuple[type[AnyCell], str]] = set()
+
+
+def _warm_up(cell: AnyCell) -> None:
+    """Have what is compiled loaded, or compiled, which is no fault of the first cell that needs it.
+
+    That may take a minute on a new machine, and some seconds in every new process.
+    """
+    need = (type(cell), cell.probe.dtype if isinstance(cell, Cell) else cell.task.dtype)
+    if need not in _warm:
+        deque(KINDS[type(cell)].compute([first_call(with_stand_ins(cell))]), maxlen=0)
+        _warm.add(need)
+
+
+class _Block:
+    """Cells that are being computed, and what of them is done."""
+
+    def __init__(self, cells: Sequence[AnyCell]) -> None:
+        self._cells = cells
+        self._kind = KINDS[type(cells[0])]
+        self._finished: list[Any] = []
+        """What cells came to, and records of those that failed; others read it meanwhile."""
+        self._since = time.monotonic()
+
+    def compute(self) -> None:
+        if self._raised(self._cells) is not None:
+            done = {each.cell.id for each in self._finished}
+            for cell in self._cells:
+                if cell.id not in done and (error := self._raised([cell])) is not None:
+                    self._add(Record(cell.id, 0.0, described(error)))
+
+    def _raised(self, cells: Sequence[AnyCell]) -> Exception | None:
+        """Compute ``cells``; an initializer is anybody's code, and may raise anything."""
         try:
-            computed += kind.compute([cell])
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above; it is recorded, and reported at the end
-            failed.append(Record(cell.id, 0.0, described(error)))
-    return computed, failed
+            with guarded("a cell"):
+                for each in self._kind.compute(cells):
+                    self._add(each)
+        except (LabelError, RaisedError) as error:
+            return error
+        return None
+
+    def _add(self, each: Any) -> None:
+        self._finished.append(each)
+        self._since = time.monotonic()
+
+    @property
+    def silent(self) -> float:
+        """Seconds since something was finished, or the whole began."""
+        return time.monotonic() - self._since
+
+    def finished_after(self, count: int) -> Part:
+        """What is finished beyond the first so many cells."""
+        finished = self._finished[count:]
+        failed = [each for each in finished if isinstance(each, Record)]
+        computed = [each for each in finished if not isinstance(each, Record)]
+        records = [Record(each.cell.id, each.seconds) for each in computed]
+        return Part(self._kind.rows(computed), records + failed, self._kind.version, packages())
+
+
+_at_work: dict[str, _Block] = {}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How far a block is."""
+
+    silent: float
+    """Seconds in which nothing of it was finished, up to now."""
+    finished: Part
+    """What is new."""
+
+
+def look(known: Mapping[str, int]) -> dict[str, Sight]:
+    """Those blocks among ``known``, by name, that are being computed in this process.
+
+    ``known`` says how many of a block's cells were seen finished before.
+    """
+    blocks = {name: block for name in known if (block := _at_work.get(name)) is not None}
+    return {name: Sight(block.silent, block.finished_after(known[name])) for name, block in blocks.items()}
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from winit.errors import RaisedError
 from winit.network import labels, sources
 from winit.network.activations import piecewise, smooth
 from winit.network.activations.entry import Entry, Pair
 from winit.network.arrays import PLAIN_ARRAYS, Array
-from winit.network.labels import LabelError, described
+from winit.network.guard import TRIAL_SECONDS, guarded
+from winit.network.labels import LabelError
 from winit.network.sources import Sources
 
 __all__ = [
@@ -104,7 +106,11 @@ def activation(label: str, at_hand: Sources = ()) -> Activation:
     def users(name: str) -> Entry:
         return Entry(name, _checked(name, sources.function_of(name, at_hand)), "", "")
 
-    found = Activation(*labels.resolve("activation", label, _NAMES, users))
+    try:
+        with guarded(label):  # its default arguments are anybody's objects
+            found = Activation(*labels.resolve("activation", label, _NAMES, users))
+    except RaisedError as error:
+        raise LabelError(str(error)) from error
     _try(found)
     return found
 
@@ -150,12 +156,10 @@ def _try(found: Activation) -> None:
     """Call it once for each dtype. Raises LabelError where that fails, or an argument is out of range."""
     for z in (_TRIAL.astype(np.float32), _TRIAL):
         try:
-            with sources.speaking_aside():
+            with guarded(found.label, TRIAL_SECONDS, found.entry.function), sources.speaking_aside():
                 pair = found(z)
-        except LabelError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise LabelError(f"{found.label} raised {described(error)}") from error
+        except RaisedError as error:
+            raise LabelError(f"{found.label} {error.deed}") from error
         for part, value in zip(("φ(z)", "φ'(z)"), pair, strict=True):
             if not np.isfinite(value).all():
                 where = z[~np.isfinite(value)][0]

@@ -13,13 +13,15 @@ from typing import Any, cast
 
 import numpy as np
 
+from winit.errors import RaisedError
 from winit.network import labels, sources
 from winit.network.activations import Activation, activation
 from winit.network.arrays import PLAIN_ARRAYS, Array
 from winit.network.draws import Draws
+from winit.network.guard import TRIAL_SECONDS, guarded
 from winit.network.initializers import frameworks, matrices, papers
 from winit.network.initializers.entry import Entry, Law, Layer, Made, Matrix, Weights, WithBias
-from winit.network.labels import LabelError, described
+from winit.network.labels import LabelError
 from winit.network.sources import Sources
 
 __all__ = [
@@ -71,8 +73,9 @@ class Initializer:
         None where W and b are not both i.i.d., or where something is raised.
         """
         try:
-            laws = self.laws(trial_layer(function))
-        except (Exception, SystemExit):  # noqa: BLE001 - a user's own may refuse this activation
+            with guarded(self.label, TRIAL_SECONDS, self.entry.function):
+                laws = self.laws(trial_layer(function))
+        except (LabelError, RaisedError):  # it may refuse this activation
             return None
         return laws and laws[0]
 
@@ -95,12 +98,10 @@ class Initializer:
     def try_with(self, function: Activation) -> None:
         """Make the weights of a small layer. Raises LabelError, with the mend, where that fails."""
         try:
-            with sources.speaking_aside():
+            with guarded(self.label, TRIAL_SECONDS, self.entry.function), sources.speaking_aside():
                 self.parameters(trial_layer(function))
-        except LabelError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise LabelError(f"{self.label} raised {described(error)}") from error
+        except RaisedError as error:
+            raise LabelError(f"{self.label} {error.deed}") from error
 
     def asks_for_activation(self) -> bool:
         """Whether the weights of a small layer are made with a look at its activation, or cannot be made."""
@@ -156,7 +157,11 @@ def initializer(label: str, at_hand: Sources = ()) -> Initializer:
         # What such a function looks at is not known: it may be the depth.
         return Entry(name, sources.function_of(name, at_hand), "", "", by_depth=True)
 
-    found = Initializer(*labels.resolve("initializer", label, _NAMES, users))
+    try:
+        with guarded(label):  # its default arguments are anybody's objects
+            found = Initializer(*labels.resolve("initializer", label, _NAMES, users))
+    except RaisedError as error:
+        raise LabelError(str(error)) from error
     if not sources.is_users(found.entry.name):
         # Values out of range show themselves now; what hangs on the activation does in ``try_with``.
         found.try_with(activation("identity"))
