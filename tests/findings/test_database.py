@@ -276,25 +276,27 @@ def test_one_of_several_files_of_layers(damage, results):
 
 
 @pytest.mark.parametrize(
-    ("step", "view", "damage"),
+    ("step", "view", "damage", "said"),
     [
-        ("summarize", "layers", pages),
-        ("summarize", "theory", emptied),
-        ("claims", "cells", emptied),
-        ("plot", "training_runs", pages),
-        ("plot", "summary", foreign),
-        ("plot", "summary", other_type),
-        ("report", "claims", emptied),
-        ("report", "theory", pages),
+        ("summarize", "layers", pages, "cannot be read"),
+        ("summarize", "theory", emptied, "cannot be read"),
+        ("claims", "cells", emptied, "cannot be read"),
+        ("plot", "training_runs", pages, "cannot be read"),
+        ("plot", "summary", foreign, "was made of another plan"),
+        ("plot", "summary", other_type, "was made of another plan"),
+        ("report", "claims", emptied, "cannot be read"),
+        ("report", "theory", pages, "cannot be read"),
     ],
 )
-def test_a_step_says_which_file_is_damaged_and_what_makes_it_anew(step, view, damage, results):
+def test_a_step_says_what_is_damaged_and_what_makes_it_anew(step, view, damage, said, results):
     path = file_of(results, view)
     damage(path)
     before = state(results.folder)
     refused = CliRunner().invoke(main, [step, "--results", str(results.folder)])
     assert refused.exit_code == 1
-    assert refused.stderr.startswith(f"winit: {view} cannot be read ({path}: ")
+    assert refused.stderr.startswith(f"winit: {view} {said}")
+    assert (str(path) in refused.stderr) == (said == "cannot be read")
+    assert refused.stderr.endswith(" makes it anew\n")
     assert refused.stderr.count("\n") == 1
     assert state(results.folder) == before
 

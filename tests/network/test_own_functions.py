@@ -133,7 +133,7 @@ def test_one_that_is_particular_about_the_activation_is_tried_with_it():
         ("own.py:law(kind=other)", "allowed: normal, uniform"),
         ("own.py:array(times=2.5)", "times is 2.5"),
         ("own.py:literal(m=4)", "allowed: 1, 2"),
-        ("own.py:law(gain=1, gain=2)", "gives gain twice"),
+        ("own.py:law(gain=1, gain=2)", "gives 'gain' twice"),
         ("other.py:law", "other.py is not at hand"),
     ],
 )

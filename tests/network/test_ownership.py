@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from winit.errors import RaisedError
 from winit.network.cells import Cell, Probe
 from winit.network.kernel import measure
 from winit.network.labels import LabelError
@@ -220,7 +221,7 @@ def test_nor_does_it_in_training(ours, theirs):
 
 @pytest.mark.parametrize("name", ["write_to_inputs", "write_to_the_draw", "write_to_the_draw_all_the_same"])
 def test_what_layers_share_cannot_be_written_to(name):
-    with pytest.raises(ValueError, match=r"read-only|WRITEABLE"):
+    with pytest.raises(RaisedError, match=r"read-only|WRITEABLE"):
         measured([name], "tanh")
     # Draws that were kept are as they were.
     assert_equal(measured(["honest"], "tanh"), measured(["honest"], "tanh"))

@@ -12,10 +12,11 @@ from samples import tiny
 
 from winit.cli import main
 from winit.errors import WinitError
-from winit.sweep import batch, cluster, engine
+from winit.sweep import batch, cluster, dispatch, engine
 from winit.sweep.cluster import LostClusterError, open_cluster
 from winit.sweep.engine import Outcome, sweep
 from winit.sweep.machine import USABLE
+from winit.sweep.patience import Patience
 from winit.sweep.plan import make_plan
 from winit.sweep.progress import Progress
 from winit.sweep.settings import BatchSettings, ClusterSettings
@@ -76,13 +77,13 @@ def test_workers_that_are_not_fit_are_refused(client, monkeypatch, there, said):
 
 
 def test_a_part_of_another_version_is_not_stored(client, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "packages", lambda: "numpy 9")
+    monkeypatch.setattr(dispatch, "packages", lambda: "numpy 9")
     plan, store = make_plan(tiny(seed=[0])), Store(tmp_path / "parts")
     with (
         Progress(1) as progress,
         pytest.raises(WinitError, match=r"a worker has version .* here is .* numpy 9"),
     ):
-        sweep(plan, client, store, 10.0, Outcome(1, 0), progress)
+        sweep(plan, client, store, Patience(), Outcome(1, 0), progress)
     assert store.index().num_rows == 0
 
 
@@ -90,10 +91,10 @@ def test_a_lost_connection_is_no_failure_of_a_cell(client, tmp_path, monkeypatch
     async def lost(_):
         return [CommClosedError("gone")]
 
-    monkeypatch.setattr(engine, "_outcomes", lost)
+    monkeypatch.setattr(dispatch, "_outcomes", lost)
     plan, store = make_plan(tiny(seed=[0])).slice(0, 1), Store(tmp_path / "parts")
     with Progress(1) as progress, pytest.raises(CommClosedError):
-        sweep(plan, client, store, 10.0, Outcome(1, 0), progress)
+        sweep(plan, client, store, Patience(), Outcome(1, 0), progress)
     assert store.index().num_rows == 0
 
 
@@ -117,7 +118,7 @@ def sweep_without(gone, client, folder):
     blocks = config.sweep.model_copy(update={"block_seconds": 1e-9})
     plan = make_plan(config.model_copy(update={"sweep": blocks}))
     with Telling(plan.num_rows) as progress, progress.counting(lambda: engine.number_of_workers(client)):
-        sweep(plan, client, Store(folder / "parts"), 0.1, Outcome(plan.num_rows, 0), progress)
+        sweep(plan, client, Store(folder / "parts"), Patience(0.1), Outcome(plan.num_rows, 0), progress)
 
 
 def test_what_cannot_be_mended_ends_the_sweep(monkeypatch, tmp_path):

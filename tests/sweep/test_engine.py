@@ -43,6 +43,12 @@ def run(plan, client, store, part_seconds=10.0, **patience):
     return outcome
 
 
+def axes_of(config):
+    (grid,) = config.grids
+    names = ("initializer", "activation", "depth", "width", "seed")
+    return {axis: list(getattr(grid, axis)) for axis in names}
+
+
 def small_blocks(config, seconds=0.002):
     return config.model_copy(update={"sweep": config.sweep.model_copy(update={"block_seconds": seconds})})
 
@@ -72,7 +78,7 @@ def test_only_the_missing_cells_are_computed(client, tmp_path):
         "width": "8",
         "seed": 7,
     }
-    axes = tiny().grids[0].model_dump(include=set(added))
+    axes = axes_of(tiny())
     for axis, value in added.items():
         new = GRID_SIZE // len(axes[axis])
         assert run(make_plan(tiny(**{axis: [value, *axes[axis]]})), client, store).computed == new, axis
@@ -83,7 +89,7 @@ def test_a_smaller_grid_another_order_and_another_cut_compute_nothing(client, tm
     store = Store(tmp_path / "parts")
     config = tiny()
     run(make_plan(config), client, store)
-    axes = config.grids[0].model_dump(include={"initializer", "activation", "depth", "width", "seed"})
+    axes = axes_of(config)
     other_order = tiny(**{axis: values[::-1] for axis, values in axes.items()})
     smaller = [tiny(**{axis: values[1:]}) for axis, values in axes.items()]
     for changed in (other_order, small_blocks(config), *smaller):

@@ -6,14 +6,15 @@ import sys
 
 import numpy as np
 import psutil
-import pyarrow.parquet as pq
 import pytest
 import scipy.linalg
 from samples import tiny
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from winit.sweep.belonging import write_plans
+from winit.sweep.layout import Results
 from winit.sweep.machine import THREAD_VARIABLES, _cgroup_limits, memory_limit, one_thread
-from winit.sweep.plan import make_plan
+from winit.sweep.plan import make_plan, make_training_plan
 from winit.sweep.tasks import blas_threads
 
 
@@ -79,7 +80,7 @@ def planned(tmp_path):
     )
     (tmp_path / "config.yaml").write_text(config.to_yaml())
     (tmp_path / "results").mkdir()
-    pq.write_table(make_plan(config), tmp_path / "results/plan.parquet")
+    write_plans(config, Results(tmp_path / "results"), make_plan(config), make_training_plan(config))
     return tmp_path
 
 

@@ -1,6 +1,7 @@
 """A block of cells: what came of each, whatever came of the others."""
 
 import dataclasses
+import inspect
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_what_is_finished_of_a_block_can_be_looked_at_meanwhile():
     last = dataclasses.replace(cell("looking.py:initializer", sources=(LOOKING,)), seed=1)
     done = compute([cell(), last], "a block")
     function = sources.function_of("looking.py:initializer", (LOOKING,))
-    seen = function.__wrapped__.__globals__["seen"][-1]  # before, it was tried
+    seen = inspect.unwrap(function).__globals__["seen"][-1]  # before, it was tried
     (sight,) = seen[0].values()
     assert [record.cell_id for record in sight.finished.records] == [cell().id]
     assert sight.finished.rows["cell_id"].to_pylist() == [cell().id] * 3

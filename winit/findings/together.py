@@ -48,14 +48,15 @@ def mixtures(results: Results, views: Iterable[str] = VIEWS) -> list[str]:
     ):
         there = {view: _files(results, view) for view in of_plan if view in chosen}
         origins = {
-            view: {_carried(path).get(key) for path in paths} for view, paths in there.items() if paths
+            view: {carried(read).get(key) for read in map(_metadata, paths) if read is not None}
+            for view, paths in there.items()
         }
         known = _carried(plan).get(key) if plan.exists() else None
         against, wanted = str(plan), known
-        if known is None and first in origins:
+        if known is None and origins.get(first):
             against, wanted = first, next(iter(origins[first]))
         for view, found in origins.items():
-            if found != {wanted}:
+            if found and found != {wanted}:
                 problems.append(
                     f"{view} was made of another plan than {against}; {maker(view, results)} makes it anew"
                 )
@@ -73,19 +74,22 @@ def _carried(path: Path) -> dict[bytes, bytes]:
     return carried(_metadata(path))
 
 
-def _metadata(path: Path) -> Mapping[bytes, bytes]:
-    """Of a Parquet file; none where it cannot be read, which whoever reads the rest will say."""
+def _metadata(path: Path) -> Mapping[bytes, bytes] | None:
+    """Of a Parquet file; None where it cannot be read, which whoever reads the rest will say."""
     try:
         return pq.read_metadata(path).metadata or {}
     except (pa.ArrowException, OSError):
-        return {}
+        return None
 
 
 def _check(results: Results, path: Path) -> None:
     """Raise WinitError where a file that was sealed is damaged. One without an origin is an older winit's."""
-    if path in {results.cells, results.theory, results.training_runs} and _carried(path):
+    read = _metadata(path)
+    sealed = read is None or carried(read)
+    if path in {results.cells, results.theory, results.training_runs} and sealed:
         try:
             check_seal(path)
         except DamagedError as error:
             view = next(view for view in VIEWS if path in _files(results, view))
-            raise WinitError(f"{error}; {maker(view, results)} makes it anew") from None
+            said = f"{view} cannot be read ({path}: {error.why})"
+            raise WinitError(f"{said}; {maker(view, results)} makes it anew") from None

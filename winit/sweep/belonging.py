@@ -105,12 +105,14 @@ def looked_at(path: Path) -> Looked:
     it. Raises ConfigError where the config is wrong.
     """
     judging = Judging.of(path)
+    results = Results(Path(judging.results))
+    results.refuse_links()
     said = said_in(path.read_text(encoding="utf-8"))
     origins = Origins.parsed(said) if said else None
     if origins is None:
         config = Config.read(path, any_size=True)
         origins = origins_of(config, config.sources)
-    return Looked(Results(Path(judging.results)), judging.thresholds, origins)
+    return Looked(results, judging.thresholds, origins)
 
 
 def out_of_place(config: Config, results: Results, shards: int) -> list[str]:

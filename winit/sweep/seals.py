@@ -23,6 +23,11 @@ BLANK_SEAL = {b"winit.seal": _MARK + _BLANK}
 class DamagedError(WinitError):
     """A file is not what was written, or carries no seal; the message says which, and not yet the mend."""
 
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is {why}")
+        self.why = why
+        """In the words behind ``path`` is."""
+
 
 def seal(path: Path) -> None:
     """Seal a Parquet file that was written with ``BLANK_SEAL`` among its metadata."""
@@ -37,16 +42,15 @@ def check_seal(path: Path) -> bytes:
     """The content of a sealed file. Raises DamagedError where it is not what was sealed, or has no seal."""
     content = path.read_bytes()
     if not content:
-        raise DamagedError(f"{path} is empty")
+        raise DamagedError(path, "empty")
     try:
         place = _place(content)
     except ValueError:
         whole = content[:4] == content[-4:] == b"PAR1"
-        raise DamagedError(
-            f"{path} {'has no digest: an older winit made it, or it ' * whole}is damaged"
-        ) from None
+        why = "without a digest: an older winit made it, or it is damaged" if whole else "damaged"
+        raise DamagedError(path, why) from None
     if content[place : place + _DIGITS] != _digest(content, place):
-        raise DamagedError(f"{path} is damaged")
+        raise DamagedError(path, "damaged")
     return content
 
 
