@@ -176,6 +176,12 @@ def wait_until(true, seconds=60):
         time.sleep(0.02)
 
 
+def errors_in(said):
+    """The lines with which a command ended, without that which says whose code it runs."""
+    lines = [line for line in said.splitlines() if line.startswith("winit: ")]
+    return [line for line in lines if not line.startswith("winit: runs code of yours: ")]
+
+
 def workers_of(process):
     """The processes under ``process`` that compute: those of Dask's nannies."""
     with suppress(psutil.NoSuchProcess):

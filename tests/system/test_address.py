@@ -7,7 +7,7 @@ import pytest
 from authority import Authority
 from dask_cluster import DaskCluster, free_port, went_on
 from networks import network
-from support import CELLS, Project, record, wait_until
+from support import CELLS, Project, errors_in, record, wait_until
 
 # So long an established connection lives without an answer; Dask takes no less than 11 s, by itself 30 s.
 SHORT_TCP_TIMEOUT = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s"}
@@ -85,8 +85,7 @@ def assert_refused(said, code, *words, expected=1):
     """One clear line, with the words in it."""
     assert code == expected, said
     assert "Traceback" not in said
-    lines = [line for line in said.splitlines() if not line.startswith("sweep: ")]  # that is the progress
-    assert len(lines) == 1, said
+    assert len(errors_in(said)) == 1, said
     for word in words:
         assert word in said
 

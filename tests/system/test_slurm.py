@@ -9,7 +9,7 @@ import time
 import pytest
 import yaml
 from slurm import PARTITION
-from support import CELLS, Project, record, wait_until
+from support import CELLS, Project, errors_in, record, wait_until
 
 BATCH = {
     "jobs": 2,
@@ -276,7 +276,7 @@ def test_what_the_batch_system_refuses_is_told_in_its_own_words(project):
     project = project(partition="tset")
     code, said = project.run(*SWEEP, timeout=60)
     assert code == 1
-    (line,) = [line for line in said.splitlines() if line.startswith("winit: ")]
+    (line,) = errors_in(said)
     assert "sbatch: error: invalid partition specified: tset" in line
     assert "Traceback" not in said
 
@@ -285,7 +285,7 @@ def test_jobs_whose_workers_cannot_start_end_the_sweep_with_their_last_words(pro
     project = project(prologue=["echo no such module: pythno >&2", "exit 3"])
     code, said = project.run(*SWEEP, timeout=60)
     assert code == 1
-    (line,) = [line for line in said.splitlines() if line.startswith("winit: ")]
+    (line,) = errors_in(said)
     assert "no such module: pythno" in line
     assert "(logs are in results/cluster)" in line
     assert "Traceback" not in said
