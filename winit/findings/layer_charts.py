@@ -243,8 +243,9 @@ LAYER_CHARTS: tuple[LayerChart, ...] = (
         "gradients",
         "std of ∂L/∂h",
         "Standard deviation of ∂L/∂h of each layer, per example, for a random cotangent N(0, 1) at the"
-        " output; band: from the smallest seed to the largest; dashed: theory, from the last layer's. Exact"
-        " zeros are left out.",
+        " output; band: from the smallest seed to the largest; dashed: theory, from the last layer's, a root"
+        " mean square, which for weights with a mean may come from a few examples that most batches do not"
+        " hold. Exact zeros are left out.",
         "measured",
         "g_std",
         _lines,

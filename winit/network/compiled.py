@@ -25,12 +25,12 @@ STRETCH = 1024
 def compiled(fastmath: set[str] | bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """``numba.njit``, kept on the disk for the next process where there is a place to keep it (``kept``).
 
-    ``fastmath`` is always said: a function that left it open would have that of its first caller, and its
-    results would depend on who that was.
+    ``fastmath`` and the model of errors are always said: a function that left them open would have those of
+    its first caller, and its results would depend on who that was.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        made: Any = numba.njit(fastmath=fastmath)(function)
+        made: Any = numba.njit(fastmath=fastmath, error_model="python")(function)
         try:
             made._cache = KeptCode(function)  # noqa: SLF001 - where ``cache=True`` puts numba's own
         except RuntimeError:
