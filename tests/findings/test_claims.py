@@ -229,6 +229,7 @@ def test_every_claim_comes_out_in_every_way(claim):
         judged, missing = put(claim, MadeUp(claim, targets))
         assert (judged.verdict, missing) == (verdict, []), targets
         assert len(judged.values) == len(targets)
+        assert claim.share <= {type(value) for value in judged.values}.issubset({float})
         if "h_histogram" not in claim.value:
             assert sorted(judged.values) == pytest.approx(sorted(targets))
         assert (judged.low is None) == (len(targets) == 1)

@@ -12,7 +12,7 @@ _SHARES = ((10, 2, 0.868), (20, 3, 0.895), (100, 8, 0.278))
 # Ours: 300 seeds leave half as much open; how inputs and layers are counted matters less.
 _WITHIN = 0.1
 
-BORN_DEAD = "CASE WHEN max(h_max) = 0 THEN 1.0 WHEN max(h_max) > 0 THEN 0.0 END"
+BORN_DEAD = "CAST(max(h_max) = 0 AS DOUBLE)"
 
 
 def _claim(depth: int, width: int, share: float) -> Claim:
