@@ -170,7 +170,8 @@ def test_snakemake_killed_twenty_times(project, undisturbed):
 
 def test_two_sweeps_at_once(project, sweeping, undisturbed):
     second = project.start(*SWEEP)
-    assert f"waiting for process {sweeping.pid} on " in second.stdout.readline()
+    lines = iter(second.stdout.readline, "")
+    assert any(f"waiting for process {sweeping.pid} on " in line for line in lines)
     project.go_on()
     code, said = ended(second)
     assert code == 0, said

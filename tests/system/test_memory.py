@@ -14,6 +14,7 @@ from winit.sweep import cluster, machine, settings
 from winit.sweep.config import Config
 from winit.sweep.costs import activation_arrays, making, memory, result_memory
 from winit.sweep.engine import Outcome, sweep
+from winit.sweep.patience import Patience
 from winit.sweep.plan import check_memory, largest_memory, make_plan
 from winit.sweep.progress import Progress
 from winit.sweep.store import Store
@@ -83,7 +84,7 @@ def swept(plan, folder, monkeypatch, limit):
         cluster.open_cluster(settings.ClusterSettings(), 1, folder) as client,
         Progress(plan.num_rows) as progress,
     ):
-        sweep(plan, client, Store(folder / "parts"), 1.0, outcome, progress)
+        sweep(plan, client, Store(folder / "parts"), Patience(1.0), outcome, progress)
     return outcome
 
 

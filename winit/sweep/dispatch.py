@@ -102,13 +102,8 @@ class Dispatch:
             finished, seen = self._take()
             # First the workers have new work, then what they have done is fetched.
             yield from self._hand_out(len(finished))
-            if finished:
-                outcomes = self._client.sync(_outcomes, finished)
-                for future, outcome in zip(finished, outcomes, strict=True):
-                    if outcome is None:
-                        self._news.put(future)
-                    else:
-                        yield from self._settle(self._flight.pop(str(future.key)), outcome)
+            yield from self._fetched(finished)
+            del finished  # a worker that is to be replaced waits until nobody refers to its results
             for each in seen:
                 yield from self._consider(each)
             self._look()
@@ -203,6 +198,15 @@ class Dispatch:
                 raise CommClosedError("the client was closed") from None
         return finished, seen
 
+    def _fetched(self, finished: Sequence[Pending]) -> Iterator[Part]:
+        """What comes of tasks that have finished. One whose result is not to be had yet comes again."""
+        outcomes = self._client.sync(_outcomes, finished) if finished else []
+        for future, outcome in zip(finished, outcomes, strict=True):
+            if outcome is None:
+                self._news.put(future)
+            else:
+                yield from self._settle(self._flight.pop(str(future.key)), outcome)
+
     def _settle(self, task: _Task, outcome: Part | Exception) -> Iterator[Part]:
         """What a task that is over gives, and what is to be done because of it."""
         if isinstance(outcome, _LOST):
@@ -295,7 +299,9 @@ class Dispatch:
                 first = min(tasks, key=lambda task: task.since)
                 first.certain = len(names) == 1
                 self._end(address, first, limit)
-        self._say([(sight.silent, self._flight[name].cells) for name, sight in there.items()])
+        running = [(sight.silent, self._flight[name].cells) for name, sight in there.items()]
+        # Of one that has finished all, only the end is not known yet.
+        self._say([(silent, cells) for silent, cells in running if cells])
 
     def _limit(self, task: _Task) -> float:
         given_up = all(self._blame.given_up(cell) is not None for cell in task.cells)
