@@ -120,7 +120,7 @@ CASES = {
         {"initializer": ["normal(std=1e5)", "normal(std=1e30)", "he_normal"], "depth": 12},
         {"dtype": "float64"},
     ),
-    "deep": ({"initializer": ["he_normal", "orthogonal", "lecun_normal"], "depth": 100}, {}),
+    "deep": ({"initializer": ["he_normal", "orthogonal", "lecun_normal"], "depth": 110}, {}),
     "hostile": (
         {"initializer": [f"own:named(name={HOSTILE!r})", "own:named(name='\"&quot;')"], "depth": 3},
         {},
