@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -270,6 +271,9 @@ def _client(opened: _Opened) -> Iterator[distributed.Client]:
             opened.scheduler, security=opened.security, set_as_default=False, direct_to_workers=direct
         )
     except (OSError, ValueError) as error:  # ValueError: its first words, in plain, came before TLS began
+        # Nobody refers to the client any more, so that it is closed now: at the end of the process its event
+        # loop no longer runs, and to close it would take a minute.
+        traceback.clear_frames(error.__traceback__)
         raise LostClusterError(
             f"no scheduler answers at {opened.scheduler} ({error}); does it run, is it reached from here, and"
             " are its certificates signed by the same authority as ours?"
