@@ -45,6 +45,9 @@ def client():
         yield client
 
 
+_SIZE = " of depth 4 and width 16"
+
+
 @pytest.mark.parametrize(
     ("name", "seeds", "said"),
     [
@@ -66,5 +69,10 @@ def test_a_function_that_never_comes_back_is_given_up(client, tmp_path, name, se
         sweep(plan, client, Store(tmp_path / "parts"), Patience(1.0, cell=10.0), outcome, progress)
     assert (outcome.computed, len(outcome.failed)) == (3 * seeds, seeds)
     reasons = {record.error for record in outcome.failed}
-    given_up = f"given up after 3 cells of {label} of depth 4 and width 16, one after the other: {said}"
-    assert reasons == ({said, given_up} if seeds > 3 else {said})
+    # Which three cells were the first to fail one after the other depends on the workers.
+    of_all, of_some = (
+        f"given up after 3 cells of {label}{words}, one after the other: {said}" for words in ("", _SIZE)
+    )
+    assert said in reasons
+    assert reasons <= {said, of_all, of_some}
+    assert (len(reasons) > 1) == (seeds > 3)
