@@ -341,7 +341,7 @@ def _check(client: distributed.Client) -> None:
     for address, there in client.run(fitness, on_error="ignore").items():
         if there.versions != here.versions:
             raise WinitError(
-                f"the worker {address} has {there.versions}, here is {here.versions}: numbers would hang on"
+                f"the worker {address} has {there.versions}, here is {here.versions}: numbers would depend on"
                 " who computes them; install the same versions"
             )
         if there.threads > 1:

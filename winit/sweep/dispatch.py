@@ -358,7 +358,7 @@ def _alike(part: Part, cell: AnyCell) -> Part:
     there, here = (part.version, part.packages), (KINDS[type(cell)].version, packages())
     if there != here:
         raise WinitError(
-            f"a worker has version {' of '.join(there)}, here is {' of '.join(here)}: numbers would hang on"
+            f"a worker has version {' of '.join(there)}, here is {' of '.join(here)}: numbers would depend on"
             " who computes them; install the same versions"
         )
     return part
