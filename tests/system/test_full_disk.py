@@ -15,7 +15,7 @@ from winit.sweep.config import Config
 
 SIMULATE = ["simulate", "he_normal", "relu", "--depth", "3", "--width", "16", "--batch", "20"]
 COMMANDS = {
-    "config": ["config", "--json", "{json}", "--output", "disk/results/config.yaml"],
+    "config": ["config", "--input", "config.json", "--output", "disk/results/config.yaml"],
     "plan": ["plan", "--write", "--config", "disk/results/config.yaml"],
     "collect": ["collect", "--config", "disk/results/config.yaml"],
     "theory": ["theory", "--config", "disk/results/config.yaml"],
@@ -72,14 +72,16 @@ def content(folder):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_full_disk_changes_nothing_and_is_named(command, disk):
-    config = (disk / "config.json").read_text()
-    arguments = [config if word == "{json}" else word for word in COMMANDS[command]]
     before = content(disk)
     state = os.statvfs(disk / "disk")
     ballast = disk / "disk/ballast"
     ballast.write_bytes(bytes(state.f_bavail * state.f_bsize))
     ran = subprocess.run(
-        [sys.executable, "-m", "winit", *arguments], cwd=disk, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "winit", *COMMANDS[command]],
+        cwd=disk,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     ballast.unlink()
     assert ran.returncode == 1, ran.stdout + ran.stderr
