@@ -22,10 +22,10 @@ def workflow_in(folder, config):
     (folder / "config/default.yaml").write_text(yaml.safe_dump(config))
 
 
-def tiny_project(folder):
+def tiny_project(folder, config=TINY):
     """``folder``, with the workflow and a tiny grid."""
     # Short blocks and parts, so that there are several of each.
-    workflow_in(folder, TINY | {"sweep": {"block_seconds": 0.01, "part_seconds": 0.05}})
+    workflow_in(folder, config | {"sweep": {"block_seconds": 0.01, "part_seconds": 0.05}})
     return folder
 
 

@@ -263,7 +263,7 @@ def test_the_schema_counts_the_rows_of_each_view(ask):
 
 @pytest.mark.parametrize("format_", ["table", "csv", "json", "md", "parquet"])
 def test_that_the_reader_goes_away_is_no_error(format_, folder):
-    sql = "SELECT range AS a, random()::VARCHAR AS b FROM range(3000000)"
+    sql = "SELECT range AS a, random()::VARCHAR AS b FROM range(300000)"
     line = command(folder, sql, "--rows", "20000", "--format", format_)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
         asked.stdout.read(10)

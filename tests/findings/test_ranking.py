@@ -251,7 +251,7 @@ def tables_of_cells(draw):
 
 
 @given(tables_of_cells())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_any_table_of_cells_is_ranked_as_by_plain_loops(cells):
     check(cells)
 

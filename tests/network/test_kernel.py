@@ -68,7 +68,7 @@ def scale(name, values):
 @pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "gelu"])
 def test_every_column_agrees_with_the_explicit_reference(initializer, activation, dtype):
     # Batches below and above the width take the two ways to the weight gradient's moments.
-    for batch, width in ((24, "40"), (70, "20"), (33, "48-6")):
+    for batch, width in ((24, "40"), (70, "24-6")):
         cell = Cell(initializer, activation, 5, width, 3, Probe(batch=batch, dtype=dtype, outputs=7))
         assert_agrees(measured(cell)[cell], reference.rows(cell), dtype)
 

@@ -34,9 +34,9 @@ def logs(init, phi, depth, width, seeds, **probe):
 
 WIDE = [
     *itertools.product(
-        ("lecun_normal", "he_uniform", "mean_field(sigma_w=1.7, sigma_b=0.3)", "jax.glorot_normal"),
-        ("tanh", "relu", "gelu", "erf", "sin", "softplus", "selu", "hard_tanh"),
+        ("he_uniform", "mean_field(sigma_w=1.7, sigma_b=0.3)"), ("tanh", "relu", "gelu", "softplus")
     ),
+    *itertools.product(("lecun_normal", "jax.glorot_normal"), ("erf", "sin", "selu", "hard_tanh")),
     *(("critical", phi) for phi in ("tanh", "relu", "sigmoid")),
 ]
 
@@ -180,7 +180,7 @@ def test_images_of_different_sizes_are_followed_apart():
 @pytest.mark.parametrize("phi", ["tanh", "relu", "gelu", "identity"])
 @pytest.mark.parametrize("source", ["normal", "digits", "uint8"])
 def test_weights_with_a_mean_do_as_predicted(init, phi, source):
-    probe = Probe(batch=1000, input=source, histograms=False, dtype="float64")
+    probe = Probe(batch=500, input=source, histograms=False, dtype="float64")
     predicted = predict(initializer(init), activation(phi), 3, "300", probe)
     tables = [m.table for m in measure(Cell(init, phi, 3, "300", seed, probe) for seed in range(3))]
     measured = np.mean([t["h_std"] for t in tables], axis=0)[1:]

@@ -57,11 +57,17 @@ def test_rows_are_sorted(results):
     assert keys == sorted(keys)
 
 
-def test_a_query_on_one_network_reads_its_row_groups_alone(tmp_path, monkeypatch):
+@pytest.fixture
+def short_groups(results, monkeypatch):
+    """The results in row groups of some forty rows."""
     monkeypatch.setattr(module, "_LEAST_ROWS", 30)
     monkeypatch.setattr(module, "_MOST_ROWS", 40)
-    results = make_results(tmp_path, tiny())
-    (path,) = results.layers.glob("*.parquet")
+    collect(results, tiny().thresholds)
+    return results
+
+
+def test_a_query_on_one_network_reads_its_row_groups_alone(short_groups):
+    (path,) = short_groups.layers.glob("*.parquet")
     metadata = pq.read_metadata(path)
     names = ("activation", "initializer")
     columns = {name: LAYERS.get_field_index(name) for name in names}
@@ -78,12 +84,9 @@ def test_a_query_on_one_network_reads_its_row_groups_alone(tmp_path, monkeypatch
             assert 1 <= sum(held) <= 4
 
 
-def test_row_groups_without_a_cell_are_known_without_reading_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_LEAST_ROWS", 30)
-    monkeypatch.setattr(module, "_MOST_ROWS", 40)
-    results = make_results(tmp_path, tiny())
-    file = str(min(results.layers.glob("*.parquet")))
-    for cell in pq.read_table(results.cells)["cell_id"].to_pylist()[::20]:
+def test_row_groups_without_a_cell_are_known_without_reading_them(short_groups):
+    file = str(min(short_groups.layers.glob("*.parquet")))
+    for cell in pq.read_table(short_groups.cells)["cell_id"].to_pylist()[::20]:
         ((*excluded,),) = duckdb.sql(f"""
             SELECT count(*) FILTER (bloom_filter_excludes), count(*)
             FROM parquet_bloom_probe('{file}', 'cell_id', '{cell}')

@@ -113,7 +113,7 @@ def test_any_cut_of_the_grid_gives_bit_identical_layers(client, tmp_path):
 
 
 OWN = """
-import os, pathlib, signal, time
+import pathlib, time
 
 from winit import Law
 
@@ -121,12 +121,6 @@ def wait(layer):
     while layer.depth > 2 and not pathlib.Path(__file__ + ".go").exists():
         time.sleep(0.01)
     return Law("normal", layer.fan_in**-0.5)
-
-def die(layer):
-    # As one that runs out of memory does.
-    if layer.depth > 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return Law("constant")
 
 def complain(layer, about: str = "that"):
     if layer.depth > 2:
@@ -161,17 +155,6 @@ def test_a_cell_that_raises_fails_alone_and_is_tried_again(client, tmp_path, own
     failed = cells.filter(pc.equal(cells["status"], "failed"))
     assert set(failed["error"].to_pylist()) == {"ValueError: that"}
     assert failed["verdict"].null_count == failed.num_rows == 2
-
-
-def test_a_cell_that_kills_its_worker_fails_alone(client, tmp_path, own):
-    plan = make_plan(tiny(initializer=["he_normal", f"{own}:die"], activation="relu", width=16, seed=[0]))
-    store = Store(tmp_path / "parts")
-    outcome = run(plan, client, store)
-    assert (outcome.computed, len(outcome.failed)) == (3, 1)
-    assert all("worker died" in record.error for record in outcome.failed)
-    done = store.index().filter(pc.equal(store.index()["status"], "ok"))
-    kept = plan.filter(pc.is_in(plan["cell_id"], done["cell_id"].combine_chunks()))
-    assert set(kept.filter(pc.equal(kept["depth"], 4))["initializer"].to_pylist()) == {"he_normal"}
 
 
 def test_finished_cells_reach_the_store_though_their_block_is_not_finished(client, tmp_path, own):

@@ -1,38 +1,10 @@
 """Workers that take no more work: replaced, with nothing blamed on what they held."""
 
-import os
-
 import pytest
-from distributed.core import Status
 
 from winit.errors import WinitError
 from winit.sweep import standstill
-from winit.sweep.cluster import open_cluster
-from winit.sweep.settings import ClusterSettings
 from winit.sweep.standstill import Standstill, leave
-
-
-def pause(dask_worker):
-    dask_worker.status = Status.paused
-
-
-def number(value):
-    return value, os.getpid()
-
-
-def test_a_paused_worker_is_replaced_and_its_tasks_are_done_by_another(capfd, monkeypatch):
-    monkeypatch.setattr(standstill, "_SECONDS_PAUSED", 0.5)
-    with open_cluster(ClusterSettings(), 1) as client:
-        (paused,) = client.scheduler_info()["workers"]
-        old = client.submit(os.getpid, pure=False).result()
-        client.run(pause)
-        tasks = client.map(number, range(3), pure=False)
-        found = client.gather(tasks)  # a task that is blamed for its worker's end raises
-        assert [value for value, _ in found] == [0, 1, 2]
-        assert old not in {process for _, process in found}
-    said = capfd.readouterr().err
-    assert f"the worker {paused} takes no more work" in said
-    assert "another takes its place, and its cells are given back" in said
 
 
 def worker(status="running", **tasks):

@@ -117,7 +117,7 @@ def test_no_network_of_random_weights_is_symmetric(activation, dtype):
     ]
     cells = [
         cell(law, activation, depth, width, seed, batch, dtype=dtype, input=examples)
-        for (depth, width, batch), law, seed in itertools.product(SMALL, laws, range(3))
+        for (depth, width, batch), law, seed in itertools.product(SMALL, laws, range(2))
         for examples in (("normal", "uint8") if seed == 0 else ("normal",))
     ]
     for each, verdicts in zip(cells, judged(cells), strict=True):

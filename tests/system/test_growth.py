@@ -10,6 +10,8 @@ import yaml
 from projects import computed, snakemake, tiny_project
 from samples import GRID_SIZE, RUNS, TINY
 
+from winit.sweep.config import Config
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
@@ -63,3 +65,36 @@ def test_plans_that_are_damaged_or_not_of_this_config_are_made_anew(project):
     assert plan.read_bytes() == whole
     dry = snakemake(project, "--dry-run", "results/plan.parquet")
     assert "Nothing to be done" in dry.stdout + dry.stderr
+
+
+def test_a_config_longer_than_a_command_line_goes_through(project):
+    seeds = [7 * seed for seed in range(30_000)]
+    grid = TINY["grids"][0] | {"initializer": "zeros", "activation": "relu", "depth": 1, "width": 1}
+    (project / "long.yaml").write_text(
+        json.dumps(TINY | {"grids": [grid | {"seed": seeds}, grid | {"seed": {"count": 400_000}}]})
+    )
+    arguments = ("--configfile", "long.yaml", "--config", "results=long", "--", "long/config.yaml")
+    run = snakemake(project, *arguments)
+    assert run.returncode == 0, run.stdout + run.stderr
+    made = Config.read(project / "long/config.yaml")
+    assert [grid.seed for grid in made.grids] == [seeds, range(400_000)]
+
+
+@pytest.mark.parametrize(
+    ("results", "text", "word"),
+    [
+        ("-x", "", "begins with -"),
+        ("a:b", "", "has : in it"),
+        ("Snakefile/results", "", "Snakefile is no folder"),
+        ("results", "probe: {batch: 3}\nprobe: {batch: 4}", "the key 'probe' is given twice"),
+        ("results", "b: &b [*b]", "holds itself"),
+    ],
+)
+def test_what_no_step_can_take_starts_nothing(project, tmp_path, results, text, word):
+    (tmp_path / "my.yaml").write_text(text or "{}")
+    before = sorted(project.iterdir())
+    run = snakemake(project, "--configfile", str(tmp_path / "my.yaml"), "--config", f"results={results}")
+    assert run.returncode in {1, 2}
+    assert word in run.stderr
+    assert "Traceback" not in run.stderr
+    assert before == sorted(project.iterdir())

@@ -32,6 +32,12 @@ def crash(layer):
         os.kill(os.getpid(), signal.SIGSEGV)
     return Law("normal", layer.fan_in**-0.5)
 
+def starve(layer):
+    # As one is ended that runs out of memory.
+    if layer.depth > 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Law("normal", layer.fan_in**-0.5)
+
 def leave(layer):
     if layer.depth > 2:
         os._exit(3)
@@ -54,6 +60,14 @@ _SIZE = " of depth 4 and width 16"
         ("endless", 5, "it took longer than 10 s (sweep.cell_seconds)"),
         ("deaf", 1, "it took longer than 10 s (sweep.cell_seconds)"),
         ("crash", 8, "its worker died again and again; the last one was ended by signal 11 (SIGSEGV)"),
+        (
+            "starve",
+            1,
+            (
+                "its worker died again and again; the last one was ended by signal 9 (SIGKILL), as one out of"
+                " memory is by the system"
+            ),
+        ),
         ("leave", 8, "its worker died again and again; the last one exited with code 3"),
     ],
 )
