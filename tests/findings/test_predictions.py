@@ -149,6 +149,22 @@ def test_a_users_function_that_raises_has_no_theory_and_says_why(tmp_path):
     assert problems == [f"{own}:deep: AssertionError"]
 
 
+def test_a_users_function_that_does_not_return_has_no_theory_and_holds_nothing_up(tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text(
+        "import winit\n"
+        "def deep(layer):\n"
+        "    while layer.depth > 2:\n"
+        "        pass\n"
+        "    return winit.Law('normal', 1.0)\n"
+    )
+    plan = make_plan(tiny(initializer=["he_normal", f"{own}:deep"], activation="tanh", depth=[2, 3, 4]))
+    table, problems = theory_of(plan, seconds=2.0)
+    known = set(zip(table["initializer"].to_pylist(), table["depth"].to_pylist(), strict=True))
+    assert known == {*(("he_normal", depth) for depth in (2, 3, 4)), (f"{own}:deep", 2)}
+    assert problems == [f"{own}:deep: did not return within 2 s"]
+
+
 @pytest.mark.parametrize("error", [IndexError, MemoryError, FloatingPointError, RecursionError])
 def test_a_network_that_theory_cannot_do_is_a_line_and_no_end(error, monkeypatch):
     def failing(*arguments):

@@ -11,6 +11,7 @@ from winit.errors import WinitError
 from winit.findings.own import write_functions
 from winit.network.activations import activation
 from winit.network.cells import Probe
+from winit.network.guard import guarded
 from winit.network.initializers import initializer
 from winit.network.labels import described
 from winit.network.sources import Sources, source_name
@@ -27,6 +28,8 @@ from winit.sweep.seals import write_sealed
 
 ROUNDING = 1e-6
 """What float32 does to a logarithm: no spread is taken to be smaller."""
+_SECONDS = 600.0
+"""How long a user's own function may take for the theory of one network, unless the config has a limit."""
 Network = dict[str, Any]
 Networks = list[Network]
 
@@ -61,7 +64,7 @@ def write_theory(results: Results, config: Config) -> list[str]:
     Gives what went wrong, as ``theory_of`` does. Raises WinitError where the plan is not that of ``config``.
     """
     plan, runs = planned(config, results), planned(config, results.training_sweep)
-    table, problems = theory_of(plan, _shown)
+    table, problems = theory_of(plan, _shown, config.sweep.cell_seconds or _SECONDS)
     with replacing(results.theory) as file:
         write_sealed(table.replace_schema_metadata(carried(plan.schema.metadata)), file)
     return list(dict.fromkeys(problems + write_functions(results, table, plan, runs)))
@@ -76,13 +79,16 @@ def _shown(networks: Networks) -> Iterable[Network]:
 
 
 def theory_of(
-    plan: pa.Table, watched: Callable[[Networks], Iterable[Network]] = iter
+    plan: pa.Table,
+    watched: Callable[[Networks], Iterable[Network]] = iter,
+    seconds: float | None = None,
 ) -> tuple[pa.Table, list[str]]:
     """The rows of theory.parquet for each network of ``plan`` with i.i.d. weights, by ``NETWORK_KEYS``.
 
     Networks of which the computation fails have none; what was raised comes second, each once: mostly by a
     user's own function, else it is an error of winit's. ``watched`` hands the networks on, and may show how
-    far it has come.
+    far it has come. A user's own function that does not return within ``seconds`` has no theory, here or of
+    the networks that follow.
     """
     problems: dict[str, None] = {}
     networks = plan.select(NETWORK_KEYS).group_by(list(NETWORK_KEYS)).aggregate([]).to_pylist()
@@ -91,19 +97,16 @@ def theory_of(
     tables = [THEORY.empty_table()]
     for network in watched(networks):
         try:
-            with theory_for(_responsible(network)):
+            labels = network["initializer"], network["activation"]
+            own = next(filter(source_name, labels), None)
+            whose = own or " with ".join(labels)
+            with theory_for(whose), guarded(whose, seconds if own else None, own):
                 predicted = _predicted(network, sources)
         except NoTheoryError as error:
             problems[error.problem] = None
         else:
             tables += [] if predicted is None else [_rows(network, predicted)]
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks(), list(problems)
-
-
-def _responsible(network: Network) -> str:
-    """The user's own function, where there is one, else both labels."""
-    labels = network["initializer"], network["activation"]
-    return next(filter(source_name, labels), " with ".join(labels))
 
 
 def _predicted(network: Network, sources: Sources) -> Prediction | None:
