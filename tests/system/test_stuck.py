@@ -1,10 +1,17 @@
 """Functions that do not return, or take their worker with them, cost a bounded time, and no other cell."""
 
+import itertools
+import os
+import queue
+import signal
+import time
+
 import pytest
 from samples import tiny
 
 from winit.sweep.cluster import open_cluster
 from winit.sweep.engine import Outcome, sweep
+from winit.sweep.fetch import Fetch
 from winit.sweep.patience import Patience
 from winit.sweep.plan import make_plan
 from winit.sweep.progress import Progress
@@ -90,3 +97,32 @@ def test_a_function_that_never_comes_back_is_given_up(client, tmp_path, name, se
     assert said in reasons
     assert reasons <= {said, of_all, of_some}
     assert (len(reasons) > 1) == (seeds > 3)
+
+
+def hold(path):
+    """Let no other thread of the process run, for ever."""
+    path.touch()
+    sum(itertools.repeat(1))
+
+
+def test_a_worker_that_does_not_answer_holds_back_no_results_but_its_own(client, tmp_path):
+    deaf, other = client.scheduler_info()["workers"]
+    process = client.submit(os.getpid, workers=[deaf], pure=False).result()
+    its = client.map(int, range(3), workers=[deaf], allow_other_workers=True, pure=False)
+    others = client.map(int, range(3), workers=[other], pure=False)
+    assert [future.exception() for future in (*its, *others)] == [None] * 6  # they are finished
+    assert {at for (at,) in client.who_has(its).values()} == {deaf}
+    stuck = client.submit(hold, tmp_path / "held", workers=[deaf], pure=False)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "held").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    news = queue.SimpleQueue()
+    came = list(Fetch(client, news).together([*its, *others]))
+    while len(came) < 3:
+        came.append(news.get(timeout=60))
+    assert {future.key: outcome for future, outcome in came} == {f.key: i for i, f in enumerate(others)}
+    stuck.cancel()
+    os.kill(process, signal.SIGKILL)
+    came = [news.get(timeout=120) for _ in its]  # computed anew, by the worker that takes its place
+    assert {future.key: outcome for future, outcome in came} == {f.key: i for i, f in enumerate(its)}

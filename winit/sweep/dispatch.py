@@ -1,6 +1,5 @@
 """Blocks on their way through a cluster: handed out, looked after, tried again, and taken back."""
 
-import asyncio
 import math
 import queue
 import time
@@ -8,7 +7,6 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import distributed
 import pyarrow as pa
@@ -22,6 +20,7 @@ from winit.network.labels import described
 from winit.sweep.blame import Blame
 from winit.sweep.deaths import UNSEEN, Deaths
 from winit.sweep.estimates import duration
+from winit.sweep.fetch import Fetch, Fetched, Pending
 from winit.sweep.kinds import KINDS, AnyCell
 from winit.sweep.patience import Patience
 from winit.sweep.store import Part, Record
@@ -32,8 +31,6 @@ from winit.sweep.watch import Seen, Watch
 _IN_FLIGHT_PER_WORKER = 3
 # Results that are fetched together: enough to hide that each takes its time, few enough to hold in memory.
 _FETCHED_AT_ONCE = 16
-# A result that takes longer is fetched again later.
-_SECONDS_TO_FETCH = 5.0
 # Workers come and go; so often they are counted.
 _SECONDS_BETWEEN_COUNTS = 2.0
 # While nothing comes back, so often it is seen whether something is to be done.
@@ -41,8 +38,6 @@ _SECONDS_BETWEEN_TURNS = 0.5
 
 # What a task comes to when its scheduler is gone; no cell is to blame.
 _LOST = (FutureCancelledError, CommClosedError)
-
-Pending: TypeAlias = "distributed.Future[Part]"
 
 
 @dataclass
@@ -87,9 +82,10 @@ class Dispatch:
         self._remark = remark
         self._again: deque[list[AnyCell]] = deque()
         self._flight: dict[str, _Task] = {}
-        self._news: queue.SimpleQueue[Pending | Seen] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[Pending | Fetched | Seen] = queue.SimpleQueue()
         self._workers = _Workers(client)
         self._watch = Watch(client, self._news)
+        self._fetch = Fetch(client, self._news)
         self._looked = -math.inf
         self._blame = Blame()
         self._ended: set[str] = set()
@@ -99,15 +95,20 @@ class Dispatch:
         """What cells came to, as they finish. Raises what shows that the cluster is lost."""
         yield from self._hand_out()
         while self._flight:
-            finished, seen = self._take()
-            # First the workers have new work, then what they have done is fetched.
-            yield from self._hand_out(len(finished))
-            yield from self._fetched(finished)
-            del finished  # a worker that is to be replaced waits until nobody refers to its results
-            for each in seen:
-                yield from self._consider(each)
+            yield from self._turn(*self._take())
             self._look()
             yield from self._hand_out()
+
+    def _turn(
+        self, finished: Sequence[Pending], fetched: Sequence[Fetched], seen: Sequence[Seen]
+    ) -> Iterator[Part]:
+        """Deal with the news. A worker that is to be replaced waits until nobody refers to its results."""
+        # First the workers have new work, then what they have done is fetched.
+        yield from self._hand_out(len(finished))
+        for future, outcome in (*fetched, *self._fetch.together(finished)):
+            yield from self._settle(self._flight.pop(str(future.key)), outcome)
+        for each in seen:
+            yield from self._consider(each)
 
     # What goes out
 
@@ -179,15 +180,18 @@ class Dispatch:
 
     # What comes back
 
-    def _take(self) -> tuple[list[Pending], list[Seen]]:
-        """What has finished meanwhile, at most ``_FETCHED_AT_ONCE``, and what was seen; perhaps nothing."""
+    def _take(self) -> tuple[list[Pending], list[Fetched], list[Seen]]:
+        """What has finished meanwhile, at most ``_FETCHED_AT_ONCE``, what came late, and what was seen."""
         finished: list[Pending] = []
+        fetched: list[Fetched] = []
         seen: list[Seen] = []
         try:
             news = self._news.get(timeout=_SECONDS_BETWEEN_TURNS)
             while True:
                 if isinstance(news, Seen):
                     seen.append(news)
+                elif isinstance(news, Fetched):
+                    fetched.append(news)
                 else:
                     finished.append(news)
                 if len(finished) == _FETCHED_AT_ONCE:
@@ -196,16 +200,7 @@ class Dispatch:
         except queue.Empty:
             if self._client.status == "closed":
                 raise CommClosedError("the client was closed") from None
-        return finished, seen
-
-    def _fetched(self, finished: Sequence[Pending]) -> Iterator[Part]:
-        """What comes of tasks that have finished. One whose result is not to be had yet comes again."""
-        outcomes = self._client.sync(_outcomes, finished) if finished else []
-        for future, outcome in zip(finished, outcomes, strict=True):
-            if outcome is None:
-                self._news.put(future)
-            else:
-                yield from self._settle(self._flight.pop(str(future.key)), outcome)
+        return finished, fetched, seen
 
     def _settle(self, task: _Task, outcome: Part | Exception) -> Iterator[Part]:
         """What a task that is over gives, and what is to be done because of it."""
@@ -325,29 +320,6 @@ class Dispatch:
         )
         others = f" or one of {len(cells) - 1} beside it" if len(cells) > 1 else f", seed {cells[0].seed}"
         self._remark(f"longest running: {', '.join(names)}{others}, for {duration(silent)}")
-
-
-async def _outcomes(finished: Iterable[Pending]) -> list[Part | Exception | None]:
-    """What tasks came to, fetched together: one after the other, each would wait for the one before.
-
-    None of one whose worker does not hand it over in time, as one that is stuck in its next task.
-    """
-
-    async def outcome(future: Pending) -> Part | Exception | None:
-        try:
-            return await future
-        except Exception as error:  # noqa: BLE001 - whatever a task or its worker came to
-            return error
-
-    async def in_time(future: Pending) -> Part | Exception | None:
-        fetching = asyncio.ensure_future(outcome(future))
-        done, _ = await asyncio.wait({fetching}, timeout=_SECONDS_TO_FETCH)
-        if done:
-            return fetching.result()
-        fetching.cancel()
-        return None
-
-    return await asyncio.gather(*map(in_time, finished))
 
 
 def _alike(part: Part, cell: AnyCell) -> Part:

@@ -14,6 +14,7 @@ from typing import Any
 
 import distributed
 
+from winit.sweep.loop import begin, in_time
 from winit.sweep.tasks import Sight, look
 
 # A worker whose interpreter is held by compiled code does not answer.
@@ -47,15 +48,11 @@ class Watch:
         """Begin to look at tasks, by their names, which are their keys; see ``tasks.look``."""
         if not self._looking:
             self._looking = True
-            self._begin(self._look(known))
+            begin(self._client, self._look(known))
 
     def end(self, address: str) -> None:
         """Begin to end the process of a worker. Its nanny starts another; without one the worker is lost."""
-        self._begin(self._end(address))
-
-    def _begin(self, doing: Any) -> None:
-        loop: Any = self._client.loop
-        asyncio.run_coroutine_threadsafe(doing, loop.asyncio_loop)
+        begin(self._client, self._end(address))
 
     async def _look(self, known: Mapping[str, int]) -> None:
         try:
@@ -66,7 +63,7 @@ class Watch:
 
     async def _seen(self, known: Mapping[str, int]) -> Seen:
         scheduler: Any = self._client.scheduler
-        holding = await _in_time(scheduler.processing(workers=None)) or {}
+        holding = await in_time(scheduler.processing(workers=None), _SECONDS_TO_ANSWER) or {}
         asked = {
             address: wanted
             for address, names in holding.items()
@@ -85,31 +82,21 @@ class Watch:
     async def _ask(self, address: str, wanted: dict[str, int]) -> dict[str, Sight] | None:
         """What a worker says; None where it says nothing."""
         asking = self._client.run(look, wanted, workers=[address], on_error="ignore")
-        answers: dict[str, dict[str, Sight]] | None = await _in_time(asking)
+        answers: dict[str, dict[str, Sight]] | None = await in_time(asking, _SECONDS_TO_ANSWER)
         return None if answers is None else answers.get(address, {})
 
     async def _end(self, address: str) -> None:
         with suppress(OSError):  # it is still stuck at the next look, or gone
             killing = self._client.run(_kill, workers=[address], nanny=True, on_error="ignore")
-            if await _in_time(killing):
+            if await in_time(killing, _SECONDS_TO_ANSWER):
                 return
             leaving = self._client.run(_leave, workers=[address], on_error="ignore")
-            if await _in_time(leaving):
+            if await in_time(leaving, _SECONDS_TO_ANSWER):
                 print(  # noqa: T201
                     f"winit: the worker {address} was stuck and was ended; it has no nanny that would start"
                     " another",
                     file=sys.stderr,
                 )
-
-
-async def _in_time(asking: Any) -> Any:
-    """What an awaitable gives; None where that takes too long. That it is cancelled is not waited for."""
-    task = asyncio.ensure_future(asking)
-    done, _ = await asyncio.wait({task}, timeout=_SECONDS_TO_ANSWER)
-    if done:
-        return task.result()
-    task.cancel()
-    return None
 
 
 def _kill(dask_worker: Any) -> None:
