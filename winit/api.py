@@ -52,15 +52,14 @@ def simulate(
     >>> round(rows["h_std"][50].as_py(), 2)
     0.52
     """
-    import psutil
-
     from winit.network.labels import described
     from winit.sweep.kinds import cells_of, kind_of
+    from winit.sweep.machine import memory_limit
     from winit.sweep.plan import check_memory
     from winit.sweep.settings import Room
 
     plan = plan_of("simulate", initializer, activation, depth, width, seed, probe)
-    check_memory(plan, Room(psutil.virtual_memory().total, 1, "the machine's"))
+    check_memory(plan, Room(memory_limit(), 1, "the machine's"))
     (cell,) = cells_of(plan)
     kind = kind_of(plan)
     try:

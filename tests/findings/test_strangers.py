@@ -115,6 +115,18 @@ def test_what_the_user_allows_is_run(theirs, tmp_path, monkeypatch):
     told.unlink()
 
 
+@pytest.mark.parametrize("command", ["plot", "report"])
+def test_what_is_kept_of_a_function_and_is_damaged_is_an_error_with_the_mend(stranger, theirs, command):
+    kept = theirs.functions.read_bytes()
+    theirs.functions.write_bytes(kept[:-20])
+    try:
+        made = stranger(command, "--results", theirs.folder)
+    finally:
+        theirs.functions.write_bytes(kept)
+    assert made.exit_code == 1
+    assert f"{theirs.functions} is damaged; `winit theory --config" in made.output
+
+
 def test_without_what_is_kept_of_a_function_its_picture_alone_is_missing(stranger, theirs, capsys):
     kept = theirs.functions.read_bytes()
     theirs.functions.unlink()

@@ -134,6 +134,17 @@ def test_each_thing_that_is_kept_was_disturbed_and_is_put_back():
     assert everything() == before
 
 
+@pytest.mark.parametrize("drawn", [1, 2, 3])
+@pytest.mark.parametrize(("draw", "seed"), [(np.random.normal, np.random.seed), (random.gauss, random.seed)])
+def test_random_numbers_of_a_guest_are_not_taken_from_others(draw, seed, drawn):
+    seed(7)
+    expected = [draw(0, 1) for _ in range(6)]
+    seed(7)
+    found = [draw(0, 1) for _ in range(drawn)]
+    as_guest(draw)(0, 1)  # of two normal numbers that are made at once, it may be the second
+    assert found + [draw(0, 1) for _ in range(6 - drawn)] == expected
+
+
 @pytest.mark.parametrize("own", [AT_ITS_TOP, AT_EACH_CALL], ids=["at its top", "at each call"])
 def test_a_function_that_disturbs_computes_what_its_honest_twin_does(own):
     random.seed(7)

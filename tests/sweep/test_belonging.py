@@ -16,6 +16,7 @@ from winit.findings.claims.tested import write_claims
 from winit.findings.own import functions_in
 from winit.findings.predictions import write_theory
 from winit.findings.summary import summarize
+from winit.findings.together import check_together
 from winit.sweep.belonging import canonical_text, looked_at, mark, out_of_place, planned, write_plans
 from winit.sweep.config import Config
 from winit.sweep.layout import Results
@@ -235,6 +236,21 @@ def test_a_mixture_is_refused_where_it_is_used_and_said_where_it_is_asked(tmp_pa
         summarize(results)
 
 
+def test_claims_may_come_before_training(tmp_path):
+    results = make_findings(tmp_path / "results", tiny(seed=[0], depth=[1], width=[8]))
+    tables = {path: path.read_bytes() for path in (results.training, results.training_runs)}
+    for path in tables:
+        path.unlink()
+    write_claims(results)
+    check_together(results)
+    for path, content in tables.items():
+        path.write_bytes(content)
+    with pytest.raises(WinitError, match=r"claims was made of another plan than .*; `winit claims"):
+        check_together(results)
+    write_claims(results)
+    check_together(results)
+
+
 def test_a_damaged_theory_is_not_compared_with(tmp_path):
     results = make_findings(tmp_path / "results", tiny(seed=[0], depth=[1], width=[8]))
     content = results.theory.read_bytes()
@@ -260,7 +276,7 @@ def test_what_is_kept_of_functions_is_whole_or_refused(tmp_path):
         try:
             assert functions_in(results.folder) == kept
         except WinitError as error:
-            assert "`winit theory` makes it anew" in str(error)  # noqa: PT017 - either is right
+            assert "is damaged; `winit theory --config" in str(error)  # noqa: PT017 - either is right
 
 
 def test_what_is_out_of_place_is_found(results, tmp_path):

@@ -180,6 +180,10 @@ LINE = "grids: [{initializer: he_normal, activation: relu, depth: 1, width: 1, s
         ("grids: [&a [x], *a]", "not a mapping"),
         ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), f"more than {DEEPEST} deep"),
         ("{a: " * (DEEPEST + 1) + "}" * (DEEPEST + 1), f"more than {DEEPEST} deep"),
+        (
+            "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 1000)),
+            f"more than {DEEPEST} deep",
+        ),
         ("a: &a [*a]", "holds itself"),
         ("a: &a {b: *a}", "holds itself"),
         ("a: *b", "undefined alias"),

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from winit.sweep.locks import HeldError, exclusive
+from winit.sweep.locks import HeldError, exclusive, held
 
 HOLDER = """
 import sys, time
@@ -35,6 +35,15 @@ def holder(path):
         assert process.stdout.readline() == "held\n"
         yield process
         process.kill()
+
+
+def test_that_a_lock_is_held_is_seen_and_leaves_it_as_it_was(holder, path):
+    assert held(path)
+    holder.kill()
+    holder.wait()
+    assert not held(path)
+    with exclusive(path, "comes next", wait=False):
+        assert held(path)
 
 
 def test_who_does_not_wait_is_told_who_holds_it_and_what_for(holder, path):

@@ -52,12 +52,14 @@ def test_short_work_is_silent():
 
 
 def test_a_terminal_has_a_bar_with_cells_rate_time_left_and_failures(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "140")
     monkeypatch.setenv("TERM", "xterm")
     stream = Lines()
     monkeypatch.setattr(stream, "isatty", lambda: True)
     with progress.Progress(40, stream) as shown:
         shown.advance(39, failed=2)
+        shown.remark("longest running: a cell")
+        stream.wait_for("longest running: a cell")
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
     (*_, last) = (line for line in plain.splitlines() if "sweep" in line)
     for words in ("sweep", "39/40 cells", " a second", " left", "2 failed"):

@@ -1,5 +1,7 @@
 """Workers that take no more work: replaced, with nothing blamed on what they held."""
 
+import asyncio
+
 import pytest
 
 from winit.errors import WinitError
@@ -21,7 +23,10 @@ class Client:
     def scheduler_info(self, n_workers):
         return {"workers": self.workers}
 
-    def run(self, function, workers, on_error):
+    def sync(self, function, *arguments):
+        return asyncio.run(function(*arguments))
+
+    async def run(self, function, workers, on_error):
         assert (function, on_error) == (leave, "return")
         self.asked += workers
         return dict.fromkeys(workers, self.answer)

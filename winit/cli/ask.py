@@ -66,7 +66,7 @@ def query(
     no numbers for them; null is an empty field in csv, and a text that a spreadsheet would compute has an
     apostrophe before it.
     """
-    from winit.cli.screen import reader_may_leave
+    from winit.cli.screen import reader_may_leave, say
     from winit.findings.database import Database
     from winit.findings.together import mixtures
     from winit.sweep.layout import Results
@@ -81,7 +81,7 @@ def query(
         raise click.UsageError("parquet is nothing for a terminal; add --output answer.parquet")
     database = Database(folder)
     for problem in mixtures(Results(folder)):
-        click.echo(f"winit: {problem}", err=True)
+        say(f"winit: {problem}", error=True)
     asked = sys.stdin.read() if sql == "-" else sql
     with reader_may_leave():
         if chosen == "table":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from winit.sweep.layout import Results
 
 KINDS = ("local", "slurm", "pbs", "sge", "lsf", "htcondor", "address")
-
-_Decorated = Callable[..., Any]
 
 
 def completing(names: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:

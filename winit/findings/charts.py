@@ -4,7 +4,6 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from winit.errors import WinitError
 from winit.findings.database import Database, quoted
 from winit.findings.drawing import Figure, drawn, rows_of, settings_of
 from winit.findings.layer_charts import LAYER_CHARTS
@@ -16,7 +15,6 @@ from winit.findings.predictions import NoTheoryError, theory_for
 from winit.findings.profiles import datasets, profiles
 from winit.findings.verdict_map import figure as verdict_map
 from winit.network.activations import activation
-from winit.network.labels import LabelError
 from winit.sweep.schema import NETWORK_KEYS
 from winit.visible import visible
 
@@ -87,8 +85,7 @@ def _phase_figure(database: Database, network: Network) -> Figure | None:
     """None where nothing is known of the activation; and where theory cannot do it, which a line says."""
     title = f"Where the networks stand: {network}"
     try:
-        with theory_for(network.activation):
-            chart = drawn(_phase, database, network)
+        chart = drawn(_phase, database, network)
     except NoTheoryError as error:
         sys.stderr.write(visible(f"{error}") + "\n")
         return None
@@ -105,10 +102,8 @@ def _phase(database: Database, network: Network) -> Any:
             GROUP BY initializer ORDER BY initializer""",
     )
     if not is_own(network.activation):
-        try:
+        with theory_for(network.activation):
             return phase_diagram(activation(network.activation), points)
-        except LabelError as error:  # results of another winit, say
-            raise WinitError(f"no phase diagram of {network.activation}: {error}") from None
     plane = functions_in(database.folder).phases.get(network.activation)
     return None if plane is None else picture(plane, points)
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from winit.errors import WinitError
+from winit.findings.database import maker
 from winit.findings.plane import Plane, plane_of
 from winit.network.activations import Activation, activation
 from winit.network.draws import Draws
@@ -28,6 +29,7 @@ from winit.network.sources import Sources, source_name
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.plan import sources_in
+from winit.visible import visible
 
 _CURVE_POINTS = 40
 _BEYOND = 1.5  # times the largest σ_w, and the smallest one divided by it: so far a stored curve goes
@@ -182,11 +184,11 @@ def functions_in(folder: Path) -> Functions:
     """
     results = Results(folder)
     if not results.functions.exists():
-        print(  # noqa: T201
+        said = (
             f"winit: there is no {results.functions}, which has what is drawn of your own functions;"
-            f" `winit theory --config {results.config}` makes it",
-            file=sys.stderr,
+            f" {maker('theory', results)} makes it"
         )
+        print(visible(said), file=sys.stderr)  # noqa: T201
         return Functions()
     try:
         read = json.loads(results.functions.read_text(encoding="utf-8"))
@@ -195,7 +197,7 @@ def functions_in(folder: Path) -> Functions:
     except (ValueError, TypeError, KeyError):
         sound = False
     if not sound:
-        raise WinitError(f"{results.functions} is damaged; `winit theory` makes it anew")
+        raise WinitError(f"{results.functions} is damaged; {maker('theory', results)} makes it anew")
     return found
 
 

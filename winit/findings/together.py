@@ -55,6 +55,9 @@ def mixtures(results: Results, views: Iterable[str] = VIEWS) -> list[str]:
         against, wanted = str(plan), known
         if known is None and origins.get(first):
             against, wanted = first, next(iter(origins[first]))
+        if not _files(results, first):
+            # What could have been made without them, as claims can, was not made of anything else.
+            origins = {view: found - {None} for view, found in origins.items()}
         for view, found in origins.items():
             if found and found != {wanted}:
                 problems.append(

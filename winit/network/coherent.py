@@ -349,7 +349,10 @@ class _Masses:
         return _Masses(np.moveaxis(total, 1, 0), scale).renewed()
 
     def to_before(self, before: _Layer, count: int) -> "_Masses":
-        """At the nodes of the layer ``before``, whose pieces became ``count``: each its share of what"""
+        """At the nodes of the layer ``before``, whose pieces became ``count``: each its share.
+
+        What arrived at the piece that several became is shared out by their weights.
+        """
         group, several = before.merger.group, before.merger.merged
         values, scale = self.values[:, group], self.scale[group]
         own = group[several]

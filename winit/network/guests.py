@@ -65,21 +65,27 @@ class _Random:
 _MERSENNE_BYTES = 4 * 625
 
 
+_HEAD_BYTES = object.__basicsize__
+_NUMPYS: Any = np.random.mtrand._rand  # noqa: SLF001 - whose methods np.random's functions are
+_NUMPYS_BYTES = type(_NUMPYS).__basicsize__ - _HEAD_BYTES
+
+
 def _numpy_mark() -> Any:
-    # Its state is a long list to NumPy, which takes longer than many a function.
+    # Its state is a long list to NumPy, which takes longer than many a function. What lies behind the head
+    # that every object has says which generator it is, and has the second of two normal numbers, kept.
     generator = np.random.get_bit_generator()  # type: ignore[attr-defined] # its stub lacks it
+    kept = ctypes.string_at(id(_NUMPYS) + _HEAD_BYTES, _NUMPYS_BYTES)
     if isinstance(generator, np.random.MT19937):
-        return ctypes.string_at(generator.ctypes.state_address, _MERSENNE_BYTES)
-    return repr(generator.state)
+        return kept, ctypes.string_at(generator.ctypes.state_address, _MERSENNE_BYTES)
+    return kept, repr(generator.state)
 
 
 _PYTHONS: Any = random._inst  # noqa: SLF001 - whose methods random's functions are
-_HEAD_BYTES = object.__basicsize__
 _PYTHONS_BYTES = random.Random.__base__.__basicsize__ - _HEAD_BYTES  # type: ignore[union-attr]
 
 
 def _python_mark() -> Any:
-    # Likewise. Its numbers lie behind the head that every object has.
+    # Likewise.
     return ctypes.string_at(id(_PYTHONS) + _HEAD_BYTES, _PYTHONS_BYTES), _PYTHONS.gauss_next
 
 
@@ -273,12 +279,12 @@ def _floats() -> Any:
         return None
     state = ctypes.create_string_buffer(_FENV_BYTES)
     _FENV.fegetenv(state)
-    return state
+    return state.raw
 
 
 def _put_floats(before: Any) -> None:
     if before is not None:
-        _FENV.fesetenv(before)
+        _FENV.fesetenv(ctypes.create_string_buffer(before, _FENV_BYTES))
 
 
 def _folder() -> str | None:

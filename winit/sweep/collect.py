@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from winit.errors import WinitError
-from winit.sweep.files import naming, parquet_options, pattern
+from winit.sweep.files import flush, naming, parquet_options, pattern
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.locks import exclusive
@@ -66,8 +66,11 @@ def collect(results: Results, thresholds: Thresholds) -> None:
         of_cells = CELLS.with_metadata(collection.belongs | BLANK_SEAL)
         _write_file(collection.cells("layers", EVIDENCE, verdict, CELLS), of_cells, cells)
         seal(cells)
+        for path in (*layers.iterdir(), layers, cells):
+            flush(path)
         _replace(layers, results.layers, collection.scratch)
         cells.replace(results.cells)
+        flush(results.folder)
 
 
 def collect_training(results: Results, thresholds: Thresholds) -> None:
@@ -82,8 +85,11 @@ def collect_training(results: Results, thresholds: Thresholds) -> None:
         judged = TRAINING_RUNS.with_metadata(collection.belongs | BLANK_SEAL)
         _write_file(collection.cells("training", TRAINING_EVIDENCE, verdict, TRAINING_RUNS), judged, runs)
         seal(runs)
+        for path in (training, runs):
+            flush(path)
         training.replace(results.training)
         runs.replace(results.training_runs)
+        flush(results.folder)
 
 
 class _Collection:

@@ -45,11 +45,11 @@ def replacing_all() -> Iterator[Callable[[Path], Path]]:
     try:
         yield new
         for temporary in temporaries.values():
-            _flush(temporary)
+            flush(temporary)
         for path, temporary in temporaries.items():
             temporary.replace(path)
         for folder in dict.fromkeys(path.parent for path in temporaries):
-            _flush(folder)
+            flush(folder)
     except OSError as error:
         raise _naming(error, temporaries) from None
     finally:
@@ -113,7 +113,7 @@ def remove_forgotten(folder: Path) -> None:
                 path.unlink()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Make what was written, or a folder's list of names, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -132,6 +132,11 @@ class Results:
         """What the sweep of one shard came to; its only declared output."""
         return self.shards / f"{number}-of-{of}.json"
 
+    @property
+    def remake(self) -> Path:
+        """What is newer than the config and the plans where they are to be made anew (``belonging.mark``)."""
+        return self.locks / "remake"
+
     def lock(self, name: str) -> Path:
         """What a process holds while it does what only one may do at a time."""
         return self.locks / name

@@ -43,6 +43,15 @@ def exclusive(path: Path, doing: str, *, wait: bool = True) -> Iterator[bool]:
         yield held
 
 
+def held(path: Path) -> bool:
+    """Whether a process holds the lock at ``path`` now."""
+    try:
+        with exclusive(path, "looks", wait=False):
+            return False
+    except HeldError:
+        return True
+
+
 def _opened(path: str, flags: int) -> int:
     """As ``open`` does, but never what a link leads to: it would be emptied."""
     try:

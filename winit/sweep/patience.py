@@ -19,6 +19,8 @@ from winit.sweep.settings import BATCH_SYSTEMS, ClusterSettings
 # estimate knows neither the machine nor what a user's function does.
 _SECONDS = 600.0
 _TIMES_THE_ESTIMATE = 100.0
+# Where it sets one: what cells that are computed together may take beyond it, likewise.
+_TIMES_TOGETHER = 10.0
 
 
 def estimated(cell: AnyCell) -> float:
@@ -51,10 +53,11 @@ class Patience:
 
     def limit(self, cells: list[AnyCell]) -> float:
         """After so long without any of ``cells`` finished, what computes them is stuck."""
+        together = sum(map(estimated, cells))
         if self.cell is not None:
-            return self.cell
-        enough = max(_SECONDS, _TIMES_THE_ESTIMATE * sum(map(estimated, cells)))
-        return min(enough, self.lifetime)
+            # Of cells that are computed together the first may come when all do.
+            return self.cell if len(cells) == 1 else max(self.cell, _TIMES_TOGETHER * together)
+        return min(max(_SECONDS, _TIMES_THE_ESTIMATE * together), self.lifetime)
 
     @property
     def between_looks(self) -> float:

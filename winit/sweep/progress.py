@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -53,10 +53,12 @@ class Progress:
             TextColumn("left"),
             TextColumn("{task.fields[workers]}"),
             TextColumn("{task.fields[failures]}", style="red"),
+            TextColumn("{task.fields[remark]}"),
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task(work, total=total, rate="", workers=self._note, failures="")
+        fields: dict[str, Any] = {"rate": "", "workers": self._note, "failures": "", "remark": ""}
+        self._task = self._bar.add_task(work, total=total, **fields)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -120,7 +122,7 @@ class Progress:
             if lines:
                 print(self.line, file=self._console.file, flush=True)
             else:
-                self._bar.update(self._task, workers=self._note)
+                self._bar.update(self._task, workers=self._note, remark=self._remark)
 
 
 def _counted(workers: Callable[[], int]) -> str:

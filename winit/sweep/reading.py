@@ -69,11 +69,13 @@ def from_yaml(text: str, source: str) -> Any:
     """The data in a text. Raises ConfigError as above."""
     try:
         _check_events(yaml.parse(text, _Loader))
-        return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+        data = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise ConfigError(source, [Problem("", f"is not YAML: {_where(error)}")]) from None
     except _BeyondError as error:
         raise ConfigError(source, [Problem("", str(error))]) from None
+    check_extent(data, source)  # aliases of aliases are deeper than they look
+    return data
 
 
 def check_extent(data: Any, source: str) -> None:

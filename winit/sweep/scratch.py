@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from winit.sweep.locks import HeldError, exclusive
 
 _PREFIX = "winit-scratch-"
 _NEW = ".new-"
+_SECONDS_UNTIL_FORGOTTEN = 3600.0
 
 
 @contextmanager
@@ -39,9 +41,11 @@ def private_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _remove_forgotten(parent: Path) -> None:
-    for path in parent.glob(f"{_PREFIX}*"):
+    for path in (*parent.glob(f"{_PREFIX}*"), *parent.glob(f"{_NEW}{_PREFIX}*")):
         try:
             found = path.lstat()
+            if path.name.startswith(_NEW) and time.time() - found.st_mtime < _SECONDS_UNTIL_FORGOTTEN:
+                continue  # it is about to be held
             if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
                 with exclusive(_lock(path), "removes it", wait=False) as held:
                     if held:  # not so on a file system without locks, where all seem to be free

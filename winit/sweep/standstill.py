@@ -16,8 +16,10 @@ from dask.utils import format_bytes
 from distributed.core import Status
 
 from winit.errors import WinitError
+from winit.sweep.loop import in_time
 
 _SECONDS_BETWEEN_LOOKS = 2.0
+_SECONDS_TO_ANSWER = 5.0
 # A large cluster is looked at more rarely: what it says about each worker is some kilobytes.
 _WORKERS_A_SECOND = 50
 # A worker is given so long. One that Dask paused it resumes within a tenth of a second, once it has memory.
@@ -57,14 +59,19 @@ class Standstill:
 
     def _replace(self, address: str, worker: dict[str, Any], why: str) -> str:
         try:
-            found = self._client.run(leave, workers=[address], on_error="return")
+            found = self._client.sync(self._ask, address)
         except OSError:  # it is away
             return _BUSY
-        answer = found.get(address)
+        answer = None if found is None else found.get(address)
         if answer in (_LEAVING, _ALONE) and address not in self._said:
             self._said.add(address)
             self._say(_said_of(address, worker, why, replaced=answer == _LEAVING))
         return answer if isinstance(answer, str) else _BUSY
+
+    async def _ask(self, address: str) -> dict[str, Any] | None:
+        """What a worker says when it is to leave; None where it says nothing."""
+        asking = self._client.run(leave, workers=[address], on_error="return")
+        return await in_time(asking, _SECONDS_TO_ANSWER)
 
     def _give_up(self, workers: dict[str, Any], stuck: set[str], now: float) -> None:
         if not workers or len(stuck) < len(workers):

@@ -46,15 +46,16 @@ class Writer:
     def add(self, result: Part) -> None:
         """Take a result; wait while there are too many.
 
-        Raises what went wrong where earlier ones could not be written, an OSError as a rule.
+        Raises what went wrong where earlier ones could not be written, an OSError as a rule. What was taken
+        is tried again at the end.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._error is not None or self._bytes < PART_BYTES)
-            if self._error is not None:
-                raise self._error
             self._results.append(result)
             self._bytes += result.rows.nbytes
             self._changed.notify_all()
+            if self._error is not None:
+                raise self._error
 
     def _write_in_time(self) -> None:
         while not self._stopped:

@@ -16,9 +16,8 @@ from winit.sweep.belonging import (
 from winit.sweep.config import Config
 from winit.sweep.folders import check_place
 from winit.sweep.layout import Results
-from winit.sweep.locks import HeldError, exclusive
+from winit.sweep.locks import HeldError, exclusive, held
 from winit.sweep.reading import read_yaml
-from winit.sweep.sources import announce
 from winit.visible import visible
 
 DEFAULT = Path("config/default.yaml")
@@ -42,7 +41,6 @@ except WinitError as error:
 configfile: DEFAULT
 
 
-announce(config)
 try:
     SETTINGS = Config.checked(config, "config")
     # Before anything runs: Snakemake, too, would follow them.

@@ -9,19 +9,22 @@ localrules:
     canonical_config,
 
 
-# What is damaged or of another config than this one, as after a `winit plan --write` by hand, is made anew.
-REMAKE = str(Results(Path(RESULTS)).lock("remake"))
-if workflow.is_main_process:
-    FOUND = (
-        []
-        if workflow.output_settings.dryrun
-        else out_of_place(
-            SETTINGS, Results(Path(RESULTS)), len(gather.shards("{scatteritem}"))
-        )
+# What is damaged or of another config than this one, as after a `winit plan --write` by hand, is made anew. A dry run
+# touches nothing, nor does a run that will be refused, since another one is at work.
+REMAKE = Results(Path(RESULTS)).remake
+if (
+    workflow.is_main_process
+    and not workflow.output_settings.dryrun
+    and not held(Results(Path(RESULTS)).lock("run"))
+):
+    FOUND = out_of_place(
+        SETTINGS, Results(Path(RESULTS)), len(gather.shards("{scatteritem}"))
     )
     for problem in FOUND:
         print(f"winit: {problem}; it is made anew", file=sys.stderr)
-    mark(Path(REMAKE), FOUND)
+    mark(REMAKE, FOUND)
+# Newer than what is there where that is to be made anew.
+NEWER = [str(REMAKE)] if REMAKE.exists() else []
 
 
 def cores(wildcards):
@@ -35,8 +38,7 @@ rule canonical_config:
     """The checked config, every default filled in, that all further steps read. Written here and not by a command:
     a config may be longer than what can stand on a command line."""
     input:
-        # Newer than what is there where that is to be made anew.
-        REMAKE,
+        NEWER,
     output:
         f"{RESULTS}/config.yaml",
     params:
@@ -48,7 +50,7 @@ rule canonical_config:
 
 rule plan:
     input:
-        REMAKE,
+        NEWER,
         config=f"{RESULTS}/config.yaml",
     output:
         cells=f"{RESULTS}/plan.parquet",
