@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1] / "winit"
 
 ALLOWED = {
-    "sweep/files.py:_flush": "opens to flush",
+    "sweep/files.py:flush": "opens to flush",
     "sweep/locks.py:exclusive": "a lock, whose content says no more than who holds it",
     "sweep/locks.py:_opened": "the same, never through a link",
     "sweep/certificates.py:_write": "a key of one sweep, in a private folder that ends with it",

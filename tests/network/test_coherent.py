@@ -131,6 +131,78 @@ def test_uniform_weights_from_zero_as_in_plain_numpy():
     assert measured == pytest.approx(ratios, rel=0.25)
 
 
+@pytest.mark.parametrize("depth", [3, 4, 6, 12])
+@pytest.mark.parametrize("width", [100, 1000])
+@pytest.mark.parametrize("constant", [0.3, 2.0, 5.0, 6.13, -30.0])
+def test_gradients_through_saturating_layers_are_those_of_the_closed_form(constant, width, depth):
+    """They come from examples with Σx about 0, of which only tanh' ≈ 1 − tanh² of the last layer is felt."""
+    steep = abs(constant) * width
+    density = 1 / math.sqrt(2 * math.pi * width) / (abs(constant) * steep ** (depth - 1))
+    wanted = [math.sqrt(steep ** (2 * (depth - layer)) * density * 4 / 3) for layer in range(1, depth)]
+    found = theory(f"constant({constant})", "tanh", depth, f"{width}").g_std_ratio[1:-1]
+    assert found == pytest.approx(wanted, rel=3 / steep)
+
+
+def about_zero(phi, constant, width, depth):
+    """h_std and g_std ÷ that of the last layer by sums over Σx, on nodes that are dense about 0."""
+    log = np.linspace(math.log(1e-30), math.log(12 * math.sqrt(width)), 400_001)
+    half = np.exp(log)
+    sums = np.concatenate([-half[::-1], half])
+    share = np.abs(sums) * np.exp(-(sums**2) / (2 * width))
+    share /= share.sum()
+    z, stds, slopes = constant * sums, [], []
+    with np.errstate(all="ignore"):
+        for _ in range(depth):
+            h, slope = (values[:, 0] for values in phi(z[:, None]))
+            stds.append(math.sqrt(share @ (h - share @ h) ** 2))
+            slopes.append(constant * width * slope)
+            z = constant * width * h
+        found, product = [1.0], np.ones(len(sums))
+        for slope in slopes[:0:-1]:
+            product = product * slope
+            found.append(math.sqrt(share @ product**2))
+    return stds, found[::-1]
+
+
+@pytest.mark.parametrize(
+    ("phi", "constant", "width", "depth"),
+    [
+        ("silu", -3.0, 1000, 3),
+        ("silu", -3.0, 500, 3),
+        ("silu", -0.805, 50, 5),
+        ("mish", -3.0, 1000, 3),
+        ("softplus", -3.0, 1000, 3),
+        ("gelu", -1.82, 1000, 4),
+        ("gelu", 1.14, 1000, 4),
+        ("log_sigmoid", -7.77, 1000, 4),
+        ("silu", -9.67, 50, 4),
+        ("softplus", -7.64, 1000, 4),
+        ("tanh_shrink", 0.833, 2, 4),
+        ("selu", -2.0, 100, 4),
+        ("softsign", 4.0, 200, 5),
+        ("leaky_relu", -1.0, 300, 4),
+        ("hard_tanh", 3.0, 500, 6),
+    ],
+)
+def test_what_a_few_examples_about_zero_do_is_followed(phi, constant, width, depth):
+    stds, ratios = about_zero(activation(phi), constant, width, depth)
+    found = theory(f"constant({constant})", phi, depth, f"{width}")
+    assert found.h_std[1:] == pytest.approx(stds, rel=1e-3)
+    assert found.g_std_ratio[1:] == pytest.approx(ratios, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("phi", "mean", "width", "depth"),
+    [("tanh", 5.0, 500, 6), ("tanh", 3.0, 500, 12), ("silu", -3.0, 1000, 3), ("sigmoid", 2.0, 300, 5)],
+)
+def test_as_weights_spread_less_they_do_what_constant_ones_do(phi, mean, width, depth):
+    same = theory(f"constant({mean})", phi, depth, f"{width}")
+    for std in (1e-30, 1e-16, 1e-13, 1e-11, 1e-9):
+        found = theory(f"normal(mean={mean},std={std})", phi, depth, f"{width}")
+        assert found.h_std[1:] == pytest.approx(same.h_std[1:], rel=1e-6)
+        assert found.g_std_ratio[1:] == pytest.approx(same.g_std_ratio[1:], rel=1e-6)
+
+
 def by_grids(phi, weight, bias, width, depth):
     """``weight`` and ``bias`` are (std, mean): sums over grids of Σx and of the units."""
     (std, mean), (bias_std, bias_mean) = weight, bias

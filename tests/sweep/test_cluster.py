@@ -12,7 +12,7 @@ from samples import tiny
 
 from winit.cli import main
 from winit.errors import WinitError
-from winit.sweep import batch, cluster, dispatch, engine
+from winit.sweep import batch, cluster, dispatch, engine, fetch
 from winit.sweep.cluster import LostClusterError, open_cluster
 from winit.sweep.engine import Outcome, sweep
 from winit.sweep.machine import USABLE
@@ -91,7 +91,7 @@ def test_a_lost_connection_is_no_failure_of_a_cell(client, tmp_path, monkeypatch
     async def lost(_):
         return [CommClosedError("gone")]
 
-    monkeypatch.setattr(dispatch, "_outcomes", lost)
+    monkeypatch.setattr(fetch, "_outcomes", lost)
     plan, store = make_plan(tiny(seed=[0])).slice(0, 1), Store(tmp_path / "parts")
     with Progress(1) as progress, pytest.raises(CommClosedError):
         sweep(plan, client, store, Patience(), Outcome(1, 0), progress)

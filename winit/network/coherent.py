@@ -106,12 +106,15 @@ def signal(
     rows = [(np.nan, np.nan, *population.moments)]
     layers: list[_Layer] = []
     with np.errstate(all="ignore"):
+        growths = _growths(activation, scales, fans)
         pieces = _first(activation, scales, fans[0], population)
         for index, fan_out in enumerate(fans[1:], 1):
             last = index + 1 == len(fans)
-            spreads = not last and bool(scales.weight_std[index + 1])
+            # How S of the next layer compares with M.
+            means, stds = np.abs(scales.weight_mean), scales.weight_std
+            spreads = 0.0 if last else stds[index + 1] / (means[index + 1] * np.sqrt(fan_out))
             incoming = len(pieces)
-            pieces, cut, found = _resolved(activation, pieces, spreads)
+            pieces, cut, found = _resolved(activation, pieces, spreads, np.exp(-growths[index:].sum()))
             rows.append(_over_examples(pieces, found))
             if last:
                 going_on, merger = pieces, Merger(np.arange(len(pieces)), np.zeros(len(pieces), np.bool_))
@@ -128,6 +131,17 @@ def signal(
         ratios = list(_ratios(scales, readout, fans, layers, outputs))
     z_rms, z_std, h_mean, h_std, h_rms = np.array(rows).T
     return Signal(z_rms, z_std, h_mean, h_std, h_rms, np.array([np.nan, *ratios[::-1]]))
+
+
+def _growths(activation: Activation, scales: Scales, fans: tuple[int, ...]) -> Array:
+    """By what layers 2 … depth may make a difference between two examples larger, as logarithms; not below 0.
+
+    The first entry is that of layer 1, which has none before it: 0.
+    """
+    fan_in = np.array(fans[1:-1], float)
+    means, stds = np.abs(scales.weight_mean[2:]) * fan_in, scales.weight_std[2:] * np.sqrt(fan_in)
+    growths = np.log(activation.largest_derivative * (means + stds))
+    return np.append(0.0, np.maximum(growths, 0.0))
 
 
 def _first(activation: Activation, scales: Scales, width: int, population: Population) -> Pieces:
@@ -148,17 +162,23 @@ def _first(activation: Activation, scales: Scales, width: int, population: Popul
 # Forward
 
 
-def _resolved(activation: Activation, pieces: Pieces, spreads: bool) -> tuple[Pieces, Cut, Moments]:
-    """The pieces cut until what the layer makes of each is a polynomial; how they were cut; what it is."""
+def _resolved(
+    activation: Activation, pieces: Pieces, spreads: float, least: float
+) -> tuple[Pieces, Cut, Moments]:
+    """The pieces cut until what the layer makes of each is a polynomial; how they were cut; what it is.
+
+    What is less than ``least`` of the largest is nothing in the last layer either.
+    """
     if pieces.mean.shape[1] != NODES:
         return pieces, Cut.none(len(pieces)), moments(activation, pieces.mean, pieces.std)
-    edges = features(activation)
+    edges = _edges(activation)
     pieces = snapped(pieces, edges)
     cut = cut_at(pieces, edges, _MOST_PIECES)
     parts = cut.of(pieces)
     found = moments(activation, parts.mean, parts.std)
     largest = float((np.abs(parts.mean) + parts.std).max())
-    open_ = _unresolved(activation, parts, found, spreads, largest)
+    smallest = least * float(found.rms.max())
+    open_ = _unresolved(activation, parts, found, spreads, largest, smallest)
     for _ in range(_CUTS):
         wide = np.flatnonzero(open_)
         if not len(wide):
@@ -170,7 +190,7 @@ def _resolved(activation: Activation, pieces: Pieces, spreads: bool) -> tuple[Pi
         cut = cut.at(~open_) + halves + samples
         parts = joined(parts.at(~open_), new)
         new_found = moments(activation, new.mean, new.std)
-        open_new = _unresolved(activation, new, new_found, spreads, largest)
+        open_new = _unresolved(activation, new, new_found, spreads, largest, smallest)
         found = Moments(
             *(np.concatenate([old[~open_], own]) for old, own in zip(found, new_found, strict=True))
         )
@@ -178,8 +198,24 @@ def _resolved(activation: Activation, pieces: Pieces, spreads: bool) -> tuple[Pi
     return parts, cut, found
 
 
+def _edges(activation: Activation) -> Array:
+    """Where pieces are cut before it is seen what they need: never at 0, unless φ has a kink there.
+
+    In many networks examples at 0 stay there, and what is about them is all that gradients come from. Of two
+    pieces that meet at 0 each has its own rounding, which layers make larger, so that they overlap in the
+    end, or have what counts between them.
+    """
+    edges = features(activation)
+    return edges[(edges != 0) | (0.0 in activation.kinks)]
+
+
 def _unresolved(
-    activation: Activation, parts: Pieces, found: Moments, spreads: bool, largest: float
+    activation: Activation,
+    parts: Pieces,
+    found: Moments,
+    spreads: float,
+    largest: float,
+    smallest: float,
 ) -> Flags:
     """Where no polynomial of the nodes' degree is what the next layer is fed, or what gradients meet."""
     tolerance = max(_RESOLVED, _ABOVE_NOISE * noise(activation))
@@ -188,7 +224,7 @@ def _unresolved(
     something = (np.abs(parts.mean) + parts.std).max(axis=1) > _ROUNDING * largest
     own = np.where(parts.std.any(axis=1), _INTEGRATED, _ROUNDING)
     size = found.rms.max(axis=1) + steepness * parts.std.max(axis=1)
-    rounding = own * size + _NOISES * _steepest(found) * parts.noise
+    rounding = own * np.maximum(size, smallest) + _NOISES * _steepest(found) * parts.noise
     steepest = steepness * (own + _NOISES * steepness * parts.noise)
     open_ = _rough(found.h, tolerance, rounding) | _rough(found.slope, tolerance, steepest)
     varied = found.std.any(axis=1)
@@ -196,7 +232,8 @@ def _unresolved(
         open_ |= varied & _rough(found.std, tolerance, rounding)
         open_ |= varied & _rough(found.slope_rms, tolerance, steepest)
     if spreads:
-        open_ |= _rough(found.rms, tolerance, rounding)
+        # As S becomes small √E φ² has a kink where E φ is 0, which then makes no difference.
+        open_ |= _rough(found.rms, tolerance / min(spreads, 1.0), rounding)
     return open_ & something & ~parts.fixed
 
 
@@ -338,14 +375,13 @@ class _Masses:
         return self._gathered(values, layer.cut.parent, layer.incoming)
 
     def _gathered(self, values: Array, parent: NDArray[np.intp], count: int) -> "_Masses":
-        present = values.any(axis=(0, 2))
+        # The scale of nothing may be any.
+        own = np.where(values.any(axis=(0, 2)), self.scale, -np.inf)
         scale = np.full(count, -np.inf)
-        np.maximum.at(scale, parent[present], self.scale[present])
+        np.maximum.at(scale, parent, own)
         scale = np.where(np.isfinite(scale), scale, 0.0)
         total = np.zeros((count, 2, values.shape[2]))
-        np.add.at(
-            total, parent, np.moveaxis(values, 0, 1) * np.exp(self.scale - scale[parent])[:, None, None]
-        )
+        np.add.at(total, parent, np.moveaxis(values, 0, 1) * np.exp(own - scale[parent])[:, None, None])
         return _Masses(np.moveaxis(total, 1, 0), scale).renewed()
 
     def to_before(self, before: _Layer, count: int) -> "_Masses":

@@ -33,6 +33,8 @@ _HALVINGS, _NEWTONS = 10, 6
 _LOWER_PART = 0.45
 # As near its end, relative to the largest M in it, M is where rounding has taken it from.
 _SNAP = 1e-12
+# A polynomial is off by more at its ends than at the nodes.
+_NOISES_AT_END = 4.0
 
 
 @dataclass(frozen=True)
@@ -193,13 +195,14 @@ def snapped(pieces: Pieces, edges: Array) -> Pieces:
     two pieces that should meet at an edge examples would be missing, perhaps those that gradients come from.
     """
     own = _smooth_in_mean(pieces)
-    if not len(own):
+    if not (len(own) and len(edges)):
         return pieces
     mean = pieces.mean[own]
     ends = _ends(mean)
     nearest = edges[np.abs(ends[:, :, None] - edges).argmin(axis=2)]
     away = nearest - ends
-    away[np.abs(away) > _SNAP * np.abs(mean).max(axis=1, keepdims=True)] = 0.0
+    rounding = np.maximum(_SNAP * np.abs(mean).max(axis=1), _NOISES_AT_END * pieces.noise[own])
+    away[np.abs(away) > rounding[:, None]] = 0.0
     found = pieces.mean.copy()
     found[own] = mean + away[:, :1] * (1 - ABSCISSAE) / 2 + away[:, 1:] * (1 + ABSCISSAE) / 2
     return replace(pieces, mean=found)

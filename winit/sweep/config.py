@@ -342,7 +342,6 @@ class Config(Where):
         if not isinstance(data, dict):
             raise ConfigError(source, [Problem("", "is not a mapping with the key 'grids'")])
         check_extent(data, source)
-        announce(data)
         config = valid(cls, data, source)
         if config.too_large and not any_size:
             raise config.refusal(source)
@@ -356,7 +355,9 @@ class Config(Where):
 
         That it is ``too_large`` is wrong too, unless ``any_size``.
         """
-        return cls.checked(*read_yaml(path), any_size=any_size)
+        data, source = read_yaml(path)
+        announce(data)
+        return cls.checked(data, source, any_size=any_size)
 
     def to_yaml(self) -> str:
         """The canonical text: the same for every spelling of one config."""

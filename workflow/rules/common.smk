@@ -17,7 +17,8 @@ from winit.sweep.config import Config
 from winit.sweep.folders import check_place
 from winit.sweep.layout import Results
 from winit.sweep.locks import HeldError, exclusive, held
-from winit.sweep.reading import read_yaml
+from winit.sweep.reading import check_extent, read_yaml
+from winit.sweep.sources import announce
 from winit.visible import visible
 
 DEFAULT = Path("config/default.yaml")
@@ -42,6 +43,8 @@ configfile: DEFAULT
 
 
 try:
+    check_extent(config, "config")
+    announce(config)
     SETTINGS = Config.checked(config, "config")
     # Before anything runs: Snakemake, too, would follow them.
     Results(Path(SETTINGS.results)).refuse_links()
