@@ -1,6 +1,7 @@
 """What belongs together: plans and configs that are whole, and that were made of each other."""
 
 import json
+import os
 import random
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ import winit
 from winit.cli import main
 from winit.errors import WinitError
 from winit.findings.claims.tested import write_claims
+from winit.findings.database import Database
 from winit.findings.own import functions_in
 from winit.findings.predictions import write_theory
 from winit.findings.summary import summarize
@@ -234,6 +236,44 @@ def test_a_mixture_is_refused_where_it_is_used_and_said_where_it_is_asked(tmp_pa
     results.theory.write_bytes(older)
     with pytest.raises(WinitError, match="theory was made of another plan than cells"):
         summarize(results)
+
+
+@pytest.mark.parametrize("view", ["layers", "cells", "theory", "training", "training_runs"])
+def test_no_bit_of_a_table_can_change_without_a_word(view, tmp_path):
+    results = make_findings(tmp_path / "results", tiny(seed=[0], depth=[1], width=[8]))
+    path = next(results.layers.iterdir()) if view == "layers" else getattr(results, view)
+    content = path.read_bytes()
+    draw = random.Random(0)
+    for _ in range(25):
+        flipped = bytearray(content)
+        flipped[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(flipped)
+        with pytest.raises(WinitError, match=f"{view} cannot be read .*makes it anew"):
+            check_together(results)
+        with pytest.raises(WinitError, match=f"{view} cannot be read .*makes it anew"):
+            Database(results.folder).count(f"FROM {view}")
+    path.write_bytes(content)
+    check_together(results)
+
+
+def test_files_that_were_not_written_are_not_read_without_a_word(tmp_path):
+    results = make_findings(tmp_path / "results", tiny(seed=[0], depth=[1], width=[8]))
+    (layers,) = results.layers.iterdir()
+    copy = layers.with_name("layers-0000 (copy).parquet")
+    copy.write_bytes(layers.read_bytes())
+    with pytest.raises(WinitError, match="has 2 files, and 1 were written; `winit collect"):
+        summarize(results)
+    assert "2 files" in run("query", "FROM cells", "--results", results.folder).stderr
+    copy.unlink()
+    summarize(results)
+    results.plan.write_bytes(results.cells.read_bytes())
+    with pytest.raises(WinitError, match=r"plan\.parquet is another table, no plan; `winit plan --write`"):
+        results.read_plan()
+    results.theory.unlink()
+    os.mkfifo(results.theory)
+    assert run("query", "FROM cells", "--results", results.folder).exit_code == 0
+    with pytest.raises(WinitError, match=r"theory cannot be read .*no regular file"):
+        Database(results.folder).count("FROM theory")
 
 
 def test_claims_may_come_before_training(tmp_path):

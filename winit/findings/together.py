@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from winit.errors import WinitError
-from winit.findings.database import maker
+from winit.findings.database import SEALED, maker
 from winit.sweep.layout import Results
-from winit.sweep.origins import PLAN_KEY, TRAINING_KEY, carried
-from winit.sweep.seals import DamagedError, check_seal
+from winit.sweep.origins import LAYERS_KEY, PLAN_KEY, TRAINING_KEY, carried
+from winit.sweep.seals import DamagedError, check_table
 
 _OF_CELLS = ("layers", "cells", "theory", "summary", "answers", "ranking", "claims")
 _OF_RUNS = ("training", "training_runs", "claims")
@@ -40,8 +40,8 @@ def check_together(results: Results, views: Iterable[str] = VIEWS) -> dict[bytes
 
 def mixtures(results: Results, views: Iterable[str] = VIEWS) -> list[str]:
     """A line for each view that is not of the plan that is there, or else of that of the cells."""
-    problems = []
     chosen = set(views)
+    problems = _layers_too_many(results) if "layers" in chosen else []
     for key, of_plan, plan, first in (
         (PLAN_KEY, _OF_CELLS, results.plan, "cells"),
         (TRAINING_KEY, _OF_RUNS, results.training_sweep.plan, "training_runs"),
@@ -66,11 +66,20 @@ def mixtures(results: Results, views: Iterable[str] = VIEWS) -> list[str]:
     return problems
 
 
+def _layers_too_many(results: Results) -> list[str]:
+    """A line where the layers are of more or fewer files than were written, as where one was copied."""
+    written = (_metadata(results.cells) or {}).get(LAYERS_KEY) if results.cells.exists() else None
+    found = len(_files(results, "layers"))
+    if written is None or not found or int(written) == found:
+        return []
+    said = f"{results.layers} has {found} files, and {int(written)} were written"
+    return [f"{said}; {maker('layers', results)} makes it anew"]
+
+
 def _files(results: Results, view: str) -> list[Path]:
-    if view == "layers":
-        return sorted(results.layers.glob("*.parquet"))
-    path: Path = getattr(results, view)
-    return [path] if path.exists() else []
+    """Those that are there. A pipe, of which reading would never end, is none."""
+    paths = sorted(results.layers.glob("*.parquet")) if view == "layers" else [getattr(results, view)]
+    return [path for path in paths if path.is_file()]
 
 
 def _carried(path: Path) -> dict[bytes, bytes]:
@@ -86,13 +95,12 @@ def _metadata(path: Path) -> Mapping[bytes, bytes] | None:
 
 
 def _check(results: Results, path: Path) -> None:
-    """Raise WinitError where a file that was sealed is damaged. One without an origin is an older winit's."""
-    read = _metadata(path)
-    sealed = read is None or carried(read)
-    if path in {results.cells, results.theory, results.training_runs} and sealed:
-        try:
-            check_seal(path)
-        except DamagedError as error:
-            view = next(view for view in VIEWS if path in _files(results, view))
-            said = f"{view} cannot be read ({path}: {error.why})"
-            raise WinitError(f"{said}; {maker(view, results)} makes it anew") from None
+    """Raise WinitError where a file that was sealed is damaged."""
+    view = next(view for view in VIEWS if path in _files(results, view))
+    if view not in SEALED:
+        return
+    try:
+        check_table(path)
+    except DamagedError as error:
+        said = f"{view} cannot be read ({path}: {error.why})"
+        raise WinitError(f"{said}; {maker(view, results)} makes it anew") from None

@@ -22,7 +22,7 @@ from winit.sweep.files import flush, naming, parquet_options, pattern
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
 from winit.sweep.locks import exclusive
-from winit.sweep.origins import carried
+from winit.sweep.origins import LAYERS_KEY, carried
 from winit.sweep.schema import CELLS, LAYERS, RUN_SORT_KEYS, SORT_KEYS, TRAINING, TRAINING_RUNS
 from winit.sweep.seals import BLANK_SEAL, seal
 from winit.sweep.sorting import PLACE, Source, in_order, regrouped
@@ -59,14 +59,18 @@ def collect(results: Results, thresholds: Thresholds) -> None:
     with naming(results.folder), _Collection(results, SORT_KEYS) as collection:
         layers = collection.scratch / "layers"
         layers.mkdir()
-        write_layers(collection.rows(LAYERS, ("layer",)), layers, collection.belongs)
-        collection.view("layers", sorted(layers.glob("*.parquet")))
+        write_layers(collection.rows(LAYERS, ("layer",)), layers, collection.belongs | BLANK_SEAL)
+        files = sorted(layers.glob("*.parquet"))
+        for path in files:
+            seal(path)
+        collection.view("layers", files)
         cells = collection.scratch / "cells.parquet"
         verdict = verdict_columns(thresholds, collection.activations)
-        of_cells = CELLS.with_metadata(collection.belongs | BLANK_SEAL)
+        beside = {LAYERS_KEY: str(len(files)).encode()}
+        of_cells = CELLS.with_metadata(collection.belongs | beside | BLANK_SEAL)
         _write_file(collection.cells("layers", EVIDENCE, verdict, CELLS), of_cells, cells)
         seal(cells)
-        for path in (*layers.iterdir(), layers, cells):
+        for path in (*files, layers, cells):
             flush(path)
         _replace(layers, results.layers, collection.scratch)
         cells.replace(results.cells)
@@ -77,8 +81,9 @@ def collect_training(results: Results, thresholds: Thresholds) -> None:
     """Write ``training.parquet`` and ``training_runs.parquet``; all else as ``collect``."""
     with naming(results.folder), _Collection(results.training_sweep, RUN_SORT_KEYS) as collection:
         training = collection.scratch / "training.parquet"
-        of_runs = TRAINING.with_metadata(collection.belongs)
+        of_runs = TRAINING.with_metadata(collection.belongs | BLANK_SEAL)
         _write_file(collection.rows(TRAINING, ("step", "layer")), of_runs, training)
+        seal(training)
         collection.view("training", [training])
         runs = collection.scratch / "training_runs.parquet"
         verdict = training_verdict_columns(thresholds, collection.activations)

@@ -13,6 +13,8 @@ MAKE_PLAN = (
     "`winit plan --write` with the same --config makes it anew, and nothing that is stored is computed again"
 )
 """What to do about a plan that is of no use."""
+SHARDS_KEY = b"shards"
+"""Metadata of a plan: into how many shards it is cut."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,9 @@ class Results:
         if not self.plan.exists():
             raise WinitError(f"there is no {self.plan}; run `winit plan --write` first")
         try:
-            return read_sealed(self.plan)
+            plan = read_sealed(self.plan)
         except DamagedError as error:
             raise WinitError(f"{error}; {MAKE_PLAN}") from None
+        if SHARDS_KEY not in plan.schema.metadata:
+            raise WinitError(f"{self.plan} is another table, no plan; {MAKE_PLAN}")
+        return plan

@@ -17,6 +17,8 @@ from winit.sweep.config import Config, Grid, TrainingGrid
 
 PLAN_KEY, TRAINING_KEY = b"winit.plan", b"winit.training_plan"
 """Metadata of a table: the origin of the plan of cells, or of training runs, that it belongs to."""
+LAYERS_KEY = b"winit.layers"
+"""Metadata of the cells: of how many files the layers are."""
 
 
 class Origin(NamedTuple):

@@ -32,13 +32,13 @@ from winit.sweep.costs import (
     training_memory,
 )
 from winit.sweep.grid import Floats, Grid, cut
+from winit.sweep.layout import SHARDS_KEY
 from winit.sweep.machine import USABLE, WORKER_BYTES
 from winit.sweep.origins import Origin, origins_of
 from winit.sweep.schema import PLAN, TRAINING_PLAN
 from winit.sweep.seals import write_sealed
 from winit.sweep.settings import Room
 
-_SHARDS = b"shards"
 _SOURCES = b"sources"
 
 _BYTES_PLANNING_A_CELL = 500  # measured: 350, and what comes before them
@@ -89,7 +89,7 @@ def make_training_plan(config: Config) -> pa.Table:
 
 def shards_of(plan: pa.Table) -> int:
     """Into how many shards a plan was cut; some may be empty."""
-    return int(plan.schema.metadata[_SHARDS])
+    return int(plan.schema.metadata[SHARDS_KEY])
 
 
 def sources_in(plan: pa.Table) -> Sources:
@@ -217,7 +217,7 @@ def _planned(
 
 def _metadata(origin: Origin, sources: Sources, shards: int) -> dict[bytes, bytes]:
     texts = json.dumps([asdict(source) for source in sources])
-    return origin.metadata | {_SHARDS: str(shards).encode(), _SOURCES: texts.encode()}
+    return origin.metadata | {SHARDS_KEY: str(shards).encode(), _SOURCES: texts.encode()}
 
 
 def _ids(make: Callable[..., str], grid: Grid, parts: tuple[str, ...]) -> list[str]:

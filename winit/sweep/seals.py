@@ -5,6 +5,7 @@ text has it in its first line. A file that is damaged in a single bit is never r
 """
 
 import hashlib
+import mmap
 import re
 from pathlib import Path
 
@@ -31,27 +32,39 @@ class DamagedError(WinitError):
 
 def seal(path: Path) -> None:
     """Seal a Parquet file that was written with ``BLANK_SEAL`` among its metadata."""
-    content = path.read_bytes()
-    place = _place(content)
-    with path.open("r+b") as file:
-        file.seek(place)
-        file.write(_digest(content, place))
-
-
-def check_seal(path: Path) -> bytes:
-    """The content of a sealed file. Raises DamagedError where it is not what was sealed, or has no seal."""
-    content = path.read_bytes()
-    if not content:
-        raise DamagedError(path, "empty")
-    try:
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
         place = _place(content)
-    except ValueError:
-        whole = content[:4] == content[-4:] == b"PAR1"
-        why = "without a digest: an older winit made it, or it is damaged" if whole else "damaged"
-        raise DamagedError(path, why) from None
-    if content[place : place + _DIGITS] != _digest(content, place):
-        raise DamagedError(path, "damaged")
-    return content
+        content[place : place + _DIGITS] = _digest(content, place)
+
+
+def check_seal(path: Path) -> None:
+    """Raise DamagedError where a file is not what was sealed, or has no seal."""
+    if path.exists() and not path.is_file():
+        raise DamagedError(path, "no regular file")
+    if not path.stat().st_size:
+        raise DamagedError(path, "empty")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        try:
+            place = _place(content)
+        except ValueError:
+            whole = content[:4] == content[-4:] == b"PAR1"
+            why = "without a digest: an older winit made it, or it is damaged" if whole else "damaged"
+            raise DamagedError(path, why) from None
+        if content[place : place + _DIGITS] != _digest(content, place):
+            raise DamagedError(path, "damaged")
+
+
+def check_table(path: Path) -> None:
+    """Raise DamagedError where a table that is sealed as winit writes it is not what was written.
+
+    What says nothing of winit is an older one's, or somebody else's.
+    """
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        metadata = BLANK_SEAL
+    if any(key.startswith(b"winit.") for key in metadata):
+        check_seal(path)
 
 
 def write_sealed(table: pa.Table, path: Path) -> None:
@@ -63,21 +76,26 @@ def write_sealed(table: pa.Table, path: Path) -> None:
 
 def read_sealed(path: Path) -> pa.Table:
     """The table in a sealed file. Raises DamagedError as ``check_seal`` does."""
-    table = pq.read_table(pa.BufferReader(check_seal(path)))
+    check_seal(path)
+    table = pq.read_table(pa.BufferReader(path.read_bytes()))
     metadata = {key: value for key, value in table.schema.metadata.items() if key not in BLANK_SEAL}
     return table.replace_schema_metadata(metadata)
 
 
-def _place(content: bytes) -> int:
+def _place(content: mmap.mmap) -> int:
     """Where the digest begins. Raises ValueError where there is none."""
-    return content.rindex(_MARK) + len(_MARK)
+    found = content.rfind(_MARK)
+    if found < 0:
+        raise ValueError("no seal")
+    return found + len(_MARK)
 
 
-def _digest(content: bytes, place: int) -> bytes:
+def _digest(content: mmap.mmap, place: int) -> bytes:
     """Of all but the digest itself."""
-    view = memoryview(content)
-    digest = hashlib.blake2b(view[:place], digest_size=_DIGITS // 2)
-    digest.update(view[place + _DIGITS :])
+    digest = hashlib.blake2b(digest_size=_DIGITS // 2)
+    with memoryview(content) as view, view[:place] as before, view[place + _DIGITS :] as behind:
+        digest.update(before)
+        digest.update(behind)
     return digest.hexdigest().encode()
 
 
