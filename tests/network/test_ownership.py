@@ -11,6 +11,7 @@ from winit.network.sources import Source
 from winit.network.training import Run, Task, train
 
 TEXT = """
+import ctypes
 import tempfile
 
 import numpy as np
@@ -125,6 +126,18 @@ def write_to_the_draw_all_the_same(layer):
     made *= 2
     return made
 
+def write_by_address(layer):
+    for given in (layer.standard("normal"), layer.standard("orthogonal"), layer.inputs):
+        ctypes.memset(given.ctypes.data, 0, given.nbytes)
+    return honest(layer)
+
+def write_to_the_base(layer):
+    for given in (layer.standard("normal"), layer.standard("orthogonal"), layer.inputs):
+        base = given if given.base is None else given.base
+        base.flags.writeable = True
+        base[:] = 0
+    return honest(layer)
+
 def masked(z):
     h, slope = tanh(z)
     return np.ma.masked_less(h, 0), slope
@@ -225,6 +238,17 @@ def test_what_layers_share_cannot_be_written_to(name):
         measured([name], "tanh")
     # Draws that were kept are as they were.
     assert_equal(measured(["honest"], "tanh"), measured(["honest"], "tanh"))
+
+
+@pytest.mark.parametrize("name", ["write_by_address", "write_to_the_base"])
+def test_who_writes_by_force_spoils_its_own_network_alone(name):
+    """As libraries do that take an array by its address."""
+    probe = Probe(batch=32)
+    others = [Cell(label, "own.py:tanh", 3, "24", 0, probe, OWN) for label in ("he_normal", "orthogonal")]
+    mine = Cell(f"own.py:{name}", "own.py:tanh", 3, "24", 0, probe, OWN)
+    alone = [each.table for each in measure(others)]
+    beside = {each.cell: each.table for each in measure([mine, *others])}
+    assert_equal([beside[other] for other in others], alone)
 
 
 @pytest.mark.parametrize(("name", "what"), [("masked", "MaskedArray"), ("of_a_class", "Mine")])

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -274,6 +275,27 @@ def test_files_that_were_not_written_are_not_read_without_a_word(tmp_path):
     assert run("query", "FROM cells", "--results", results.folder).exit_code == 0
     with pytest.raises(WinitError, match=r"theory cannot be read .*no regular file"):
         Database(results.folder).count("FROM theory")
+
+
+def test_a_results_folder_that_was_copied_is_mended_where_it_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = tiny(seed=[0], depth=[1], width=[8]).model_copy(update={"results": "old"})
+    old = make_findings(tmp_path / "old", config)
+    shutil.copytree("old", "new")
+    new = Results(tmp_path / "new")
+    before = old.cells.stat()
+    new.cells.write_bytes(new.cells.read_bytes()[:100])
+    for place in ("new/config.yaml", new.config):
+        done = run("collect", "--config", place)
+        assert done.exit_code == 0, done.output
+        assert "says results: 'old'; it lies in" in done.stderr
+    assert old.cells.stat() == before
+    assert new.cells.read_bytes() == old.cells.read_bytes()
+    monkeypatch.chdir("new")
+    assert run("status", "--config", "config.yaml").exit_code == 0
+    assert run("status", "--config", "../old/config.yaml").exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    assert "it lies in" not in run("status", "--config", "old/config.yaml").stderr
 
 
 def test_claims_may_come_before_training(tmp_path):

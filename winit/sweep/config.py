@@ -5,6 +5,7 @@ what a YAML file or Snakemake holds, and gives the canonical config or a ``Confi
 """
 
 import math
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from winit.errors import quoted
 from winit.network.activations import activation
 from winit.network.cells import Probe
 from winit.network.initializers import initializer
@@ -48,11 +50,14 @@ from winit.sweep.fields import (
     counted_in,
 )
 from winit.sweep.folders import results_folder
+from winit.sweep.layout import Results
 from winit.sweep.problems import MOST_PROBLEMS, ConfigError, Location, Problem, problem_of
 from winit.sweep.reading import check_extent, read_yaml
+from winit.sweep.seals import said_in
 from winit.sweep.settings import BatchSettings, ClusterSettings, TlsSettings, chosen
 from winit.sweep.sources import announce, sources_of
 from winit.sweep.verdicts import Thresholds
+from winit.visible import visible
 
 
 class ProbeSettings(Model):
@@ -269,7 +274,7 @@ class Where(Model):
     @classmethod
     def of(cls, path: Path) -> Self:
         """These sections of the config in a YAML file, which may lack the others. Raises ConfigError."""
-        data, source = read_yaml(path)
+        data, source = _data_in(path)
         if not isinstance(data, dict):
             raise ConfigError(source, [Problem("", "is not a mapping")])
         return valid(cls, {key: data[key] for key in cls.model_fields if key in data}, source)
@@ -355,13 +360,34 @@ class Config(Where):
 
         That it is ``too_large`` is wrong too, unless ``any_size``.
         """
-        data, source = read_yaml(path)
+        data, source = _data_in(path)
         announce(data)
         return cls.checked(data, source, any_size=any_size)
 
     def to_yaml(self) -> str:
         """The canonical text: the same for every spelling of one config."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _data_in(path: Path | None) -> tuple[Any, str]:
+    """As ``read_yaml``. The config of a results folder is that of the folder which it lies in now.
+
+    A folder may have been moved, or copied, or come from somebody else: what is made anew there must not be
+    made in another one that happens to have the old name.
+    """
+    data, source = read_yaml(path)
+    if path is None or not isinstance(data, dict) or Results(path.parent).config != path:
+        return data, source
+    lies, says = path.parent, str(data.get("results"))
+    if Results(lies).plan.exists() and said_in(path.read_text("utf-8")) and not _same(lies, Path(says)):
+        data["results"] = str(lies if lies.name else lies.absolute())
+        said = f"winit: {path} says results: {quoted(says)}; it lies in {lies}, and that is meant"
+        print(visible(said), file=sys.stderr)  # noqa: T201
+    return data, source
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.expanduser().resolve()
 
 
 Section = TypeVar("Section", bound=Model)

@@ -70,6 +70,8 @@ class Layer:
     dtype: np.dtype[np.floating]
     inputs: Array | None = field(default=None, repr=False)
     """What the layer is fed, shape (batch, fan_in), for those that look at data; None in theory."""
+    for_guests: bool = field(default=False, repr=False)
+    """Whether arrays are handed to code that may write to what it is given."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,15 +90,16 @@ class Layer:
         """
         # Readouts of every depth are one draw, so that cells that differ in depth stay paired. A view of what
         # is read-only stays so, whoever sets its flags.
-        return self._standard(distribution).values.view()
+        values = self._standard(distribution).values
+        return _apart(values) if self.for_guests else values.view()
 
     def for_users(self) -> "Layer":
-        """The same, to be handed to code that may write to what it is given: it cannot."""
-        if self.inputs is None:
-            return self
-        inputs = self.inputs.view()
-        inputs.flags.writeable = False
-        return replace(self, inputs=inputs)
+        """The same, to be handed to code that may write to what it is given: to read-only copies, if at all.
+
+        Libraries that take an array by its address (``torch.from_numpy``) write to it whatever its flags say.
+        """
+        inputs = None if self.inputs is None else _apart(self.inputs)
+        return replace(self, inputs=inputs, for_guests=True)
 
     def _standard(self, distribution: Distribution) -> Standard:
         return self.draws.standard(distribution, *self._stream, self.shape, self.dtype)
@@ -235,3 +238,10 @@ def at_least_zero(name: str, value: float) -> float:
     if not value >= 0:
         raise LabelError(f"{name} is {value}; it must be at least 0")
     return value
+
+
+def _apart(values: Array) -> Array:
+    """A read-only copy; the view of it stays so, whoever sets its flags."""
+    own = values.copy()
+    own.flags.writeable = False
+    return own.view()
