@@ -1,5 +1,6 @@
 """Locks: one at a time, and none outlives the process that holds it."""
 
+import io
 import os
 import subprocess
 import sys
@@ -53,13 +54,26 @@ def test_who_does_not_wait_is_told_who_holds_it_and_what_for(holder, path):
     assert f"process {holder.pid} on" in path.read_text(), "who did not get it wrote into it"
 
 
-def test_who_waits_says_for_whom_and_goes_on_when_that_is_killed(holder, path, capsys):
+class Told(io.StringIO):
+    """Where it is said that one waits."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = threading.Event()
+
+    def write(self, text):
+        super().write(text)
+        if "waiting" in self.getvalue():
+            self.waiting.set()
+
+
+def test_who_waits_says_for_whom_and_goes_on_when_that_is_killed(holder, path, monkeypatch):
     # Killed before anybody waits, it would not be waited for: so it is killed once that was said.
-    entered, said = threading.Event(), []
+    entered, said = threading.Event(), Told()
+    monkeypatch.setattr(sys, "stderr", said)
 
     def kill_when_waited_for():
-        while "waiting" not in "".join(said):
-            said.append(capsys.readouterr().err)
+        said.waiting.wait(60)
         assert not entered.is_set()
         holder.kill()
 
@@ -70,7 +84,7 @@ def test_who_waits_says_for_whom_and_goes_on_when_that_is_killed(holder, path, c
         assert path.read_text().startswith(f"process {os.getpid()} on ")
         assert path.read_text().endswith(", which comes late")
     killer.join()
-    assert f"waiting for process {holder.pid} on " in "".join(said)
+    assert f"waiting for process {holder.pid} on " in said.getvalue()
 
 
 def test_a_process_that_is_killed_leaves_nothing_to_remove(holder, path):
