@@ -105,24 +105,25 @@ def hold(path):
     sum(itertools.repeat(1))
 
 
-def test_a_worker_that_does_not_answer_holds_back_no_results_but_its_own(client, tmp_path):
-    deaf, other = client.scheduler_info()["workers"]
-    process = client.submit(os.getpid, workers=[deaf], pure=False).result()
-    its = client.map(int, range(3), workers=[deaf], allow_other_workers=True, pure=False)
-    others = client.map(int, range(3), workers=[other], pure=False)
-    assert [future.exception() for future in (*its, *others)] == [None] * 6  # they are finished
-    assert {at for (at,) in client.who_has(its).values()} == {deaf}
-    stuck = client.submit(hold, tmp_path / "held", workers=[deaf], pure=False)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "held").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    news = queue.SimpleQueue()
-    came = list(Fetch(client, news).together([*its, *others]))
-    while len(came) < 3:
-        came.append(news.get(timeout=60))
-    assert {future.key: outcome for future, outcome in came} == {f.key: i for i, f in enumerate(others)}
-    stuck.cancel()
-    os.kill(process, signal.SIGKILL)
-    came = [news.get(timeout=120) for _ in its]  # computed anew, by the worker that takes its place
-    assert {future.key: outcome for future, outcome in came} == {f.key: i for i, f in enumerate(its)}
+def test_a_worker_that_does_not_answer_holds_back_no_results_but_its_own(tmp_path):
+    with open_cluster(ClusterSettings(), 2) as client:
+        deaf, other = client.scheduler_info()["workers"]
+        process = client.submit(os.getpid, workers=[deaf], pure=False).result()
+        its = client.map(int, range(3), workers=[deaf], allow_other_workers=True, pure=False)
+        others = client.map(int, range(3), workers=[other], pure=False)
+        assert [future.exception() for future in (*its, *others)] == [None] * 6  # they are finished
+        assert {at for (at,) in client.who_has(its).values()} == {deaf}
+        stuck = client.submit(hold, tmp_path / "held", workers=[deaf], pure=False)
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "held").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        news = queue.SimpleQueue()
+        came = list(Fetch(client, news).together([*its, *others]))
+        while len(came) < 3:
+            came.append(news.get(timeout=60))
+        assert {future.key: outcome for future, outcome in came} == {f.key: i for i, f in enumerate(others)}
+        stuck.cancel()
+        os.kill(process, signal.SIGKILL)
+        came = [news.get(timeout=120) for _ in its]  # computed anew, by the worker that takes its place
+        assert {future.key: outcome for future, outcome in came} == {f.key: i for i, f in enumerate(its)}

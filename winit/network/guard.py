@@ -78,7 +78,7 @@ class guarded:  # noqa: N801 - a context manager, used as a function
             self._restore()
         if self._ending is not None and self._ending is not error:
             raise self._ending  # the code held it back
-        if isinstance(error, TooLongError):
+        if isinstance(error, TooLongError) and self._code is not None:
             _ENDLESS.add(self._code)
         if error is None or error is self._ending or type(error) in _OURS:
             return

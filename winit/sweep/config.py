@@ -53,7 +53,6 @@ from winit.sweep.folders import results_folder
 from winit.sweep.layout import Results
 from winit.sweep.problems import MOST_PROBLEMS, ConfigError, Location, Problem, problem_of
 from winit.sweep.reading import check_extent, read_yaml
-from winit.sweep.seals import said_in
 from winit.sweep.settings import BatchSettings, ClusterSettings, TlsSettings, chosen
 from winit.sweep.sources import announce, sources_of
 from winit.sweep.verdicts import Thresholds
@@ -379,7 +378,9 @@ def _data_in(path: Path | None) -> tuple[Any, str]:
     if path is None or not isinstance(data, dict) or Results(path.parent).config != path:
         return data, source
     lies, says = path.parent, str(data.get("results"))
-    if Results(lies).plan.exists() and said_in(path.read_text("utf-8")) and not _same(lies, Path(says)):
+    # One that was edited means what it says: it has another first line, or none that speaks of winit.
+    ours = "winit" in path.read_text("utf-8").partition("\n")[0]
+    if ours and Results(lies).plan.exists() and not _same(lies, Path(says)):
         data["results"] = str(lies if lies.name else lies.absolute())
         said = f"winit: {path} says results: {quoted(says)}; it lies in {lies}, and that is meant"
         print(visible(said), file=sys.stderr)  # noqa: T201
