@@ -1,5 +1,5 @@
 # make           the environment, then the default sweep, then where the report is
-# make test-system   tests that need more than a process: kills, namespaces, a batch system, a browser (half an hour)
+# make test-system   tests that need more than a process: kills, namespaces, a batch system, a browser (some thirty-five minutes)
 # make test      the tests; make lint: linters and types; make format: mend what can be mended
 # make bench     how fast it is, as ratios measured side by side (some twenty minutes; ROUNDS=1 for a look)
 # make docs      the generated pages; make lock: resolve the dependencies anew (needs uv)

@@ -141,7 +141,7 @@ class _Networks(Model):
         json_schema_extra=counted_in("units"),
     )
     seed: Seeds = Field(
-        description="all random streams of a network hang on it; initializers share them",
+        description="all random streams of a network depend on it; initializers share them",
         examples=[{"first": 0, "count": 5}],
     )
 
