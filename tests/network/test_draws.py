@@ -48,7 +48,7 @@ def test_standard_draws_have_mean_zero_and_variance_one(distribution):
 
 
 def test_the_streams_are_the_same_for_ever():
-    # Results in people's stores hang on these numbers.
+    # Results in people's stores depend on these numbers.
     drawn = Draws(0).standard("normal", "weights", 1, (2, 2)).values
     assert drawn.tolist() == Draws(0).standard("normal", "weights", 1, (1, 4)).values.reshape(2, 2).tolist()
     assert drawn.ravel().tolist() == pytest.approx(FIRST_NORMALS, rel=1e-6)

@@ -31,7 +31,7 @@ def no_job_is_left(slurm):
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory):
-    """The results folder of a project that was planned, which does not hang on where it computes."""
+    """The results folder of a project that was planned, which does not depend on where it computes."""
     project = Project(tmp_path_factory.mktemp("planned"))
     project.plan()
     return project.results

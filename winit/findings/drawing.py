@@ -1,8 +1,8 @@
 """What all figures share: a definition with holes, the data beside it, a style, and files for papers.
 
-A chart is defined once, in Altair. What hangs on where it is shown, its width, the colour of its lines, is a
-hole: a string such as ``@width``. ``filled`` fills them for a file; the report's page does so in the browser,
-for its own width and for light or dark (``web/draw.js``).
+A chart is defined once, in Altair. What depends on where it is shown, its width, the colour of its lines, is
+a hole: a string such as ``@width``. ``filled`` fills them for a file; the report's page does so in the
+browser, for its own width and for light or dark (``web/draw.js``).
 """
 
 import math

@@ -91,7 +91,7 @@ def _expectations(phi: Activation, q: float) -> _Expectations:
 
 
 class _Layer:
-    """What is needed of one layer, at its q and c: how maps hang on q, and noise.
+    """What is needed of one layer, at its q and c: how maps depend on q, and noise.
 
     Noise is the variance, or covariance, that a mean over the layer's units has over networks, for a batch
     or, where the name says ``alone``, for one example. ``stray`` is the standard deviation of c over pairs
@@ -122,11 +122,11 @@ class _Layer:
         self.mean_slope = e.dh
         self.variance_slope = e.dh2 - 2 * e.h * e.dh
         self.variance_curvature = e.ddh2 - 2 * e.h * e.ddh
-        # The correlation of two examples in the next layer: how it hangs on c, and how it strays.
+        # The correlation of two examples in the next layer: how it depends on c, and how it strays.
         gain = self.next_w2 / ensemble.q[index + 1] if self.next_w2 else 0.0
         self.cosine_slope = gain * q * joint[1, 1]
         self.cosine = gain**2 * (joint[2, 2] - joint[0, 0] ** 2) / self.n
-        # The backward pass: E φ'², how it hangs on q, and how it strays together with φ².
+        # The backward pass: E φ'², how it depends on q, and how it strays together with φ².
         self.alive = e.slope2 > 0
         if self.alive:
             self.chi_slope = e.dslope2 / e.slope2
@@ -236,7 +236,7 @@ def _backward(ensemble: Ensemble, layers: list[_Layer], drift: _Drift) -> tuple[
     share = min((1 + 2 / ensemble.outputs) / ensemble.batch, 1.0)
     alike = 1 / ensemble.outputs + 1 / layers[-1].n  # mean squared cosine between two examples' g
     noise = crossed = moved = fluctuating = 0.0
-    carried = 0.0  # how the factors of the layers above hang on q of the layer above
+    carried = 0.0  # how the factors of the layers above depend on q of the layer above
     forward_noise = forward_alone = excess = 0.0
     for index in range(depth - 1, 0, -1):
         layer, below = layers[index], ensemble.fans[index]

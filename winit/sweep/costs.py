@@ -23,7 +23,7 @@ from winit.network.sources import Sources, is_users
 from winit.network.training import Task, recorded_steps
 from winit.sweep.machine import KEPT_BYTES
 
-# What one core of a current machine does, roughly; only the length of a block hangs on these.
+# What one core of a current machine does, roughly; only the length of a block depends on these.
 _FLOPS_PER_SECOND = 1.0e11
 _SECONDS_PER_ENTRY = 6.0e-9  # activation and statistics, per entry of a layer and pass
 _SECONDS_PER_LAYER = 7.0e-5  # calls, per layer and pass

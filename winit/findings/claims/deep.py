@@ -151,6 +151,6 @@ CLAIMS = (
         at_least(0.0),
         beside=trained("he_normal", "relu", 1),
         compare="ours - theirs",
-        why="Of small images and a short training; what depth is worth hangs on the problem.",
+        why="Of small images and a short training; what depth is worth depends on the problem.",
     ),
 )

@@ -163,7 +163,7 @@ def initializer(label: str, at_hand: Sources = ()) -> Initializer:
     except RaisedError as error:
         raise LabelError(str(error)) from error
     if not sources.is_users(found.entry.name):
-        # Values out of range show themselves now; what hangs on the activation does in ``try_with``.
+        # Values out of range show themselves now; what depends on the activation does in ``try_with``.
         found.try_with(activation("identity"))
     return found
 
