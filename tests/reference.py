@@ -72,12 +72,16 @@ def examples(seed, probe, width):
     return np.array(made).astype(dtype)
 
 
-def rows(cell: Cell):
-    """The layer rows of ``cell`` as a list of dictionaries; undefined values are None."""
+def rows(cell: Cell, x=None):
+    """The layer rows of ``cell`` as a list of dictionaries; undefined values are None.
+
+    ``x`` are the examples, where they are neither normal nor pairs.
+    """
     probe, dtype = cell.probe, np.dtype(cell.probe.dtype)
     phi = activation(cell.activation)
     widths = hidden_widths(cell.width, cell.depth)
-    x = examples(cell.seed, probe, input_width(widths[0], probe))
+    if x is None:
+        x = examples(cell.seed, probe, input_width(widths[0], probe))
     outputs, pre, slopes, matrices = [x], [None], [None], [None]
     for index, width in enumerate(widths, 1):
         w = weights(cell.initializer, cell.seed, 1, index, (outputs[-1].shape[1], width), dtype)
@@ -100,7 +104,7 @@ def rows(cell: Cell):
         row = _activity(phi, outputs[index], pre[index], slopes[index], matrices[index])
         row |= _sensitivity(outputs[index - 1], errors[index], slopes[index])
         result.append(row)
-    if probe.input != "normal":
+    if probe.input.startswith("pairs"):
         for row, signal in zip(result, [x, *pre[1:]], strict=True):
             pairs = zip(signal[::2].astype(np.float64), signal[1::2].astype(np.float64), strict=True)
             row["pair_correlation"] = np.mean([_cosine(*pair) for pair in pairs])

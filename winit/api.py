@@ -1,7 +1,7 @@
 """The Python interface. Imports wait for the call, so that the commands start at once."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
 from pathlib import Path
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from winit.findings.database import Database
     from winit.network.activations import Activation
+
+_DEPTH = 10
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -37,14 +39,15 @@ def _in_one_thread(function: Callable[_Parameters, _Result]) -> Callable[_Parame
 def simulate(
     initializer: str,
     activation: str,
-    depth: int = 10,
-    width: int | str = 500,
+    depth: int | None = None,
+    width: int | str | Sequence[int] = 500,
     seed: int = 0,
     **probe: Any,
 ) -> "pa.Table":
     """One cell, now: its layer rows, in the columns of ``results/layers``.
 
-    ``probe`` takes batch, input, dtype, outputs, bias_std and histograms, as in the config. Raises
+    ``depth`` is 10, or as many hidden layers as ``width`` names, where these are more than two. ``probe``
+    takes batch, input, input_width, dtype, outputs, bias_std and histograms, as in the config. Raises
     ``winit.WinitError`` with everything that is wrong. The same numbers as in a sweep.
 
     >>> import winit
@@ -74,13 +77,13 @@ def simulate(
 def theory(
     initializer: str,
     activation: str,
-    depth: int = 10,
-    width: int | str = 500,
+    depth: int | None = None,
+    width: int | str | Sequence[int] = 500,
     **probe: Any,
 ) -> "pa.Table":
     """What mean-field theory predicts for a network: its rows, in the columns of ``results/theory.parquet``.
 
-    ``probe`` is as in ``simulate``. Raises ``winit.WinitError`` with everything that is wrong, and where
+    All is as in ``simulate``. Raises ``winit.WinitError`` with everything that is wrong, and where
     the weights are not independent and identically distributed.
 
     >>> import winit
@@ -153,16 +156,25 @@ def _find(label: str) -> "Activation":
 
 
 def plan_of(
-    source: str, initializer: str, activation: str, depth: int, width: int | str, seed: int, probe: Any
+    source: str,
+    initializer: str,
+    activation: str,
+    depth: int | None,
+    width: int | str | Sequence[int],
+    seed: int,
+    probe: Any,
 ) -> "pa.Table":
     """The plan of one cell. Raises WinitError with everything that is wrong."""
     from winit.sweep.config import Config
     from winit.sweep.plan import make_plan
 
+    if not isinstance(width, (int, str)):
+        width = "-".join(map(str, width))
+    named = str(width).count("-") + 1
     grid = {
         "initializer": initializer,
         "activation": activation,
-        "depth": depth,
+        "depth": (named if named > 2 else _DEPTH) if depth is None else depth,
         "width": width,
         "seed": seed,
         "probe": probe,

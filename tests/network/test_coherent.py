@@ -30,12 +30,12 @@ def of_constants(phi, weight, bias, width, depth, source="normal"):
 
 def by_examples(phi, weight, bias, width, depth, source="normal", examples=1 << 18):
     """The same of examples on a grid of Σx: h_mean, h_std, h_rms, z_std and g_std_ratio of each layer."""
-    kind = input_of(source)
+    inputs = input_of(source).moments(width)
     t = (np.arange(examples) + 0.5) / examples * 16 - 8
     share = np.exp(-t * t / 2)
     share /= share.sum()
-    (square,) = kind.second_moments
-    z = weight * (width * kind.mean + math.sqrt(width * (square - kind.mean**2)) * t) + bias
+    (square,) = inputs.second_moments
+    z = weight * (width * inputs.mean + math.sqrt(width * (square - inputs.mean**2)) * t) + bias
     rows, slopes = [], []
     for _ in range(depth):
         h, slope = phi(z)

@@ -73,6 +73,17 @@ def test_every_column_agrees_with_the_explicit_reference(initializer, activation
         assert_agrees(measured(cell)[cell], reference.rows(cell), dtype)
 
 
+@pytest.mark.parametrize(
+    ("width", "depth", "input_width"),
+    [("30-12-7", 3, 0), ("24-6-24", 5, 0), ("20", 3, 50), ("20", 3, 1), ("40-9-21-3", 4, 61)],
+)
+@pytest.mark.parametrize("initializer", ["he_normal", "orthogonal", "glorot_normal"])
+def test_networks_of_every_shape_agree_with_the_explicit_reference(initializer, width, depth, input_width):
+    probe = Probe(batch=35, dtype="float64", outputs=4, input_width=input_width)
+    cell = Cell(initializer, "tanh", depth, width, 5, probe)
+    assert_agrees(measured(cell)[cell], reference.rows(cell), "float64")
+
+
 def test_biases_agree_with_the_explicit_reference():
     cell = Cell("lecun_normal", "tanh", 4, "30", 1, Probe(batch=50, bias_std=0.3, dtype="float64"))
     assert_agrees(measured(cell)[cell], reference.rows(cell), "float64")

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 @click.command(cls=Command, example="winit simulate he_normal relu --depth 50 --width 512")
 @click.argument("initializer", shell_complete=completing(initializer_names))
 @click.argument("activation", shell_complete=completing(activation_names))
-@click.option("--depth", default=10, show_default=True, help="Hidden layers.")
-@click.option("--width", default="500", show_default=True, help="Units, or a taper such as 1024-64.")
+@click.option(
+    "--depth", type=int, help="Hidden layers.  [default: 10, or those that --width names, if more than two]"
+)
+@click.option(
+    "--width",
+    default="500",
+    show_default=True,
+    help="Units; a taper, 1024-64; or each layer, 784-256-128.",
+)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--batch", default=1000, show_default=True, help="Examples.")
 @click.option(
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
     shell_complete=completing(input_names),
     help="What the examples are.",
 )
+@click.option("--input-width", type=int, help="Entries of an example.  [default: as the first hidden layer]")
+@click.option("--outputs", default=10, show_default=True, help="Units of the readout.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--bias-std", default=0.0, show_default=True, help="Standard deviation of the biases.")
 @click.option(
@@ -39,7 +48,7 @@ if TYPE_CHECKING:
 def simulate(
     initializer: str,
     activation: str,
-    depth: int,
+    depth: int | None,
     width: str,
     seed: int,
     input_: str,

@@ -162,6 +162,7 @@ def measured(
         FROM layers
         WHERE initializer = '{note.initializer}' AND activation = '{ACTIVATION}'
             AND depth = {DEPTH} AND width = '{WIDTH}' AND layer > 0
-            AND batch = {BATCH} AND input = 'normal' AND bias_std = 0 AND dtype = 'float32'
+            AND batch = {BATCH} AND input = 'normal' AND input_width = 0 AND bias_std = 0
+            AND dtype = 'float32'
         GROUP BY layer ORDER BY layer
     """).fetchall()

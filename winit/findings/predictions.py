@@ -97,9 +97,9 @@ def theory_of(
     tables = [THEORY.empty_table()]
     for network in watched(networks):
         try:
-            labels = network["initializer"], network["activation"]
+            labels = network["initializer"], network["activation"], network["input"]
             own = next(filter(source_name, labels), None)
-            whose = own or " with ".join(labels)
+            whose = own or " with ".join(labels[:2])
             with theory_for(whose), guarded(whose, seconds if own else None, own):
                 predicted = _predicted(network, sources)
         except NoTheoryError as error:
@@ -116,6 +116,7 @@ def _predicted(network: Network, sources: Sources) -> Prediction | None:
         network["depth"],
         network["width"],
         Probe(**{key: network[key] for key in PROBE_KEYS}),
+        sources,
     )
 
 

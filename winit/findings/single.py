@@ -52,5 +52,6 @@ def theory_of_std(plan: pa.Table) -> list[float | None] | None:
             network["depth"],
             network["width"],
             Probe(**{key: network[key] for key in PROBE_KEYS}),
+            sources,
         )
     return None if stds is None else [None if math.isnan(std) else std for std in stds.tolist()]

@@ -1,12 +1,13 @@
 """A cell: one point of the grid, with everything that decides its numbers."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
-from winit.network.inputs import input_of
+from winit.network.inputs import width_of
 from winit.network.sources import Sources, identity
 
 KERNEL_VERSION = "5"
@@ -24,6 +25,19 @@ class Probe:
     outputs: int = 10
     bias_std: float = 0.0
     histograms: bool = True
+    input_width: int = 0
+    """entries of an example; 0: as many as the first hidden layer has units, or as the input has"""
+
+    def __str__(self) -> str:
+        """As in a cell's identity. What was added later is left out at its default, so that ids stay."""
+        shown = {field.name: getattr(self, field.name) for field in fields(self)}
+        if not self.input_width:
+            del shown["input_width"]
+        return f"Probe({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def identified(self, sources: Sources) -> "Probe":
+        """The same, with the content of one's own examples in the place of their name."""
+        return replace(self, input=identity(self.input, sources))
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,8 @@ class Cell:
         initializer, activation = (
             identity(label, self.sources) for label in (self.initializer, self.activation)
         )
-        return cell_id(initializer, activation, self.depth, self.width, self.seed, self.probe)
+        probe = self.probe.identified(self.sources)
+        return cell_id(initializer, activation, self.depth, self.width, self.seed, probe)
 
 
 def cell_id(initializer: str, activation: str, depth: int, width: str, seed: int, probe: Probe) -> str:
@@ -57,16 +72,28 @@ def cell_id(initializer: str, activation: str, depth: int, width: str, seed: int
 def hidden_widths(width: str, depth: int) -> tuple[int, ...]:
     """The widths of the hidden layers 1 … depth.
 
-    ``"500"`` is constant; ``"1024-64"`` is a geometric taper from the first layer to the last. Raises
-    ValueError where ``width`` is neither, or a width is not positive.
+    ``"500"`` is constant. ``"1024-64"`` is a geometric taper from the first layer to the last one; more than
+    two numbers are at equal distances, geometric tapers between them: ``"1024-64-1024"`` is an hourglass, and
+    with as many layers as numbers they are the layers. Raises ValueError where a width is not positive, or
+    there are fewer layers than these numbers, but for none.
     """
-    ends = [int(end) for end in width.split("-")]
-    if len(ends) > 2 or min(ends) < 1:
-        raise ValueError(f"{width!r} is neither a positive width nor a taper such as 1024-64")
+    given = given_widths(width)
+    if not depth:
+        return ()
+    if min(given) < 1 or least_depth(width) > depth:
+        raise ValueError(f"{width!r} are not the widths of {depth} layers")
     if is_constant(width):
-        return (ends[0],) * depth
-    steps = np.linspace(0.0, 1.0, depth)
-    return tuple(int(n) for n in np.rint(ends[0] * (ends[1] / ends[0]) ** steps))
+        return given * depth
+    tapers = list(pairwise(given))
+    places = np.linspace(0.0, len(tapers), depth)
+    starts = np.minimum(places.astype(int), len(tapers) - 1)
+    first, last = np.array(tapers)[starts].T
+    return tuple(int(n) for n in np.rint(first * (last / first) ** (places - starts)))
+
+
+def given_widths(width: str) -> tuple[int, ...]:
+    """The numbers in a width."""
+    return tuple(map(int, width.split("-")))
 
 
 def is_constant(width: str) -> bool:
@@ -74,6 +101,12 @@ def is_constant(width: str) -> bool:
     return "-" not in width
 
 
+def least_depth(width: str) -> int:
+    """Of how many hidden layers a network of this width has at least: of a taper one end may be enough."""
+    given = len(given_widths(width))
+    return given if given > 2 else 1
+
+
 def input_width(first_hidden: int, probe: Probe) -> int:
-    """width_0: the first hidden layer's, but for real images, which have their own."""
-    return input_of(probe.input).entry.width or first_hidden
+    """width_0: what the probe asks for, else the input's own where it has one, else the first layer's."""
+    return probe.input_width or width_of(probe.input) or first_hidden

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from winit.network import labels
 from winit.network.arrays import Array
 from winit.network.draws import Draws
-from winit.network.inputs import DIGITS_PIXELS, digits_pixels, digits_targets, standardized_digits
+from winit.network.inputs.digits import DIGITS_PIXELS, digits_pixels, digits_targets, standardized_digits
 from winit.network.labels import LabelError
 
 Labels = NDArray[np.int64]

@@ -29,7 +29,7 @@ from winit.network.diagnostics import (
 )
 from winit.network.draws import Draws
 from winit.network.initializers import Initializer, Law, Layer, Weights, initializer
-from winit.network.inputs import cotangent, input_of
+from winit.network.inputs import Input, cotangent, input_of, is_paired
 from winit.network.propagation import Trace, backward, forward
 from winit.network.sources import Sources
 
@@ -121,7 +121,7 @@ def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measur
     layers: list[Trace] = []
     table = empty_table(COLUMNS, len(stack), first.depth + 1)
     diagnostics = [d for d in DIAGNOSTICS if first.probe.histograms or not d.counts]
-    paired = input_of(first.probe.input).entry.paired
+    paired = is_paired(first.probe.input)
     record(table, 0, Activity(first.activation, outputs[0], paired=paired), diagnostics)
 
     def parameters(index: int, inputs: Array) -> tuple[list[Weights], Array | None]:
@@ -180,6 +180,7 @@ class Network:
         self.widths = (*hidden_widths(cell.width, cell.depth), cell.probe.outputs)
         self.initializer: Initializer = initializer(cell.initializer, cell.sources)
         self.activation: Activation = activation(cell.activation, cell.sources)
+        self.input: Input = input_of(cell.probe.input, cell.sources)
         self.draws = draws
         self.dtype: np.dtype[np.floating] = np.dtype(cell.probe.dtype)
 
@@ -187,7 +188,7 @@ class Network:
     def examples(self) -> Array:
         """x, shape (batch, width_0)."""
         width = input_width(self.widths[0], self.probe)
-        drawn = input_of(self.probe.input).examples(self.probe.batch, width, self.draws)
+        drawn = self.input.examples(self.probe.batch, width, self.draws)
         return drawn.astype(self.dtype, copy=False)
 
     @property

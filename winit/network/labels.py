@@ -28,7 +28,7 @@ _TYPE_NAMES = {float: "a number", int: "a whole number", bool: "true or false", 
 Value = float | int | str | bool
 
 # A path may have spaces in it; nothing else may.
-_NAME = r"[^()\s][^()]*\.py:\w+|[^()\s]+"
+_NAME = r"[^()\s][^()]*(?:\.py:\w+|\.np[yz])|[^()\s]+"
 _CALL = re.compile(rf"\s*(?P<name>{_NAME})\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
 # An error lists a catalogue of so few entries whole.
 _FEW = 8

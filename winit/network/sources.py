@@ -1,7 +1,8 @@
-"""A user's own functions: ``path/to/file.py:function`` and ``package.module:function``.
+"""A user's own functions, ``path/to/file.py:function`` and ``package.module:function``, and files of arrays.
 
-Their source travels as text, from the plan to every worker, so that what is computed is what was planned,
-wherever that happens; its digest is part of the cell's identity.
+The source of a function travels as text, from the plan to every worker, so that what is computed is what was
+planned, wherever that happens; its digest is part of the cell's identity. So is that of a file of arrays,
+which stays where it is.
 """
 
 import contextlib
@@ -13,9 +14,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from winit.errors import RaisedError
+from winit.network.arrays import Array
 from winit.network.guard import IMPORT_SECONDS, guarded, guarding
 from winit.network.guests import as_guest, kept_out
 from winit.network.labels import LabelError, parse, suggestion
@@ -36,7 +38,25 @@ class Source:
         return hashlib.blake2b(self.text.encode(), digest_size=8).hexdigest()
 
 
-Sources = tuple[Source, ...]
+class Data(Protocol):
+    """A file of arrays. ``name`` is that of a label."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits that stand for the content."""
+
+    def array(self, name: str) -> Array:
+        """The array of that name, "" where there is but one, shape (examples, width); perhaps on the disk.
+
+        Raises LabelError, with the mend, where there is none, or its numbers are not finite.
+        """
+
+    def __hash__(self) -> int: ...
+
+
+Sources = tuple[Source | Data, ...]
 
 
 def is_users(name: str) -> bool:
@@ -44,9 +64,16 @@ def is_users(name: str) -> bool:
     return ":" in name
 
 
+def is_data(name: str) -> bool:
+    """Whether a label's name is that of a file of arrays."""
+    return name.endswith((".npy", ".npz"))
+
+
 def source_name(label: str) -> str | None:
-    """The file or module of ``label``; None where the catalogue has it."""
+    """The file or module that ``label`` stands on; None where the catalogue has it."""
     name = parse(label).name
+    if is_data(name):
+        return name
     return name.rpartition(":")[0] if is_users(name) else None
 
 
@@ -68,7 +95,7 @@ def function_of(name: str, sources: Sources) -> Callable[..., Any]:
     Raises LabelError where its source is not among ``sources``, cannot be run, or has no such function.
     """
     source_name, _, function_name = name.rpartition(":")
-    module = _module(_find(source_name, sources))
+    module = _module(_source(source_name, sources))
     function = getattr(module, function_name, None)
     if not callable(function):
         functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType)]
@@ -77,16 +104,31 @@ def function_of(name: str, sources: Sources) -> Callable[..., Any]:
     return guarding(name, as_guest(function))
 
 
+def data_of(name: str, sources: Sources) -> Data:
+    """The file of arrays that ``name`` means. Raises LabelError where it is not among ``sources``."""
+    found = _find(name, sources)
+    if isinstance(found, Source):
+        raise LabelError(f"{name} is no file of arrays")
+    return found
+
+
 def speaking_aside() -> AbstractContextManager[object]:
     """What a user's function prints does not mix with what a command prints."""
     return contextlib.redirect_stdout(sys.stderr)
 
 
-def _find(name: str, sources: Sources) -> Source:
+def _find(name: str, sources: Sources) -> Source | Data:
     for source in sources:
         if source.name == name:
             return source
     raise LabelError(f"the source of {name} is not at hand")
+
+
+def _source(name: str, sources: Sources) -> Source:
+    found = _find(name, sources)
+    if not isinstance(found, Source):
+        raise LabelError(f"{name} is no file of Python")
+    return found
 
 
 @lru_cache(maxsize=256)

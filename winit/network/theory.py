@@ -28,9 +28,10 @@ from winit.network.cells import Probe, hidden_widths, input_width
 from winit.network.correlation import cosine_map, joint_gap
 from winit.network.draws import Draws
 from winit.network.initializers import Initializer, Law, Layer
-from winit.network.inputs import input_of
+from winit.network.inputs import Input, input_of
 from winit.network.meanfield import FixedPoint, fixed_point
 from winit.network.quadrature import SCALE_FREE, mean, root_mean_square, small_deviation
+from winit.network.sources import Sources
 from winit.network.spread import Ensemble, Spread, spread_of
 
 Floats = NDArray[np.float64]
@@ -64,31 +65,46 @@ class Prediction:
 
 
 def predict(
-    initializer: Initializer, activation: Activation, depth: int, width: str, probe: Probe
+    initializer: Initializer,
+    activation: Activation,
+    depth: int,
+    width: str,
+    probe: Probe,
+    sources: Sources = (),
 ) -> Prediction | None:
-    """The prediction for a network; None where its weights are not i.i.d."""
+    """The prediction for a network; None where its weights are not i.i.d.
+
+    ``sources`` has those of one's own input.
+    """
     found = _iid(initializer, activation, depth, width, probe)
     if found is None:
         return None
     laws, fans = found
+    kind = input_of(probe.input, sources)
     if any(law.mean for pair in laws for law in pair):
-        return _with_mean(activation, laws, fans, probe)
-    return _without_mean(activation, laws, fans, probe)
+        return _with_mean(activation, laws, fans, probe, kind)
+    return _without_mean(activation, laws, fans, probe, kind)
 
 
 def predicted_stds(
-    initializer: Initializer, activation: Activation, depth: int, width: str, probe: Probe
+    initializer: Initializer,
+    activation: Activation,
+    depth: int,
+    width: str,
+    probe: Probe,
+    sources: Sources = (),
 ) -> Array | None:
     """``h_std`` of ``predict`` alone, shape (depth + 1,), without the time for the rest; None likewise."""
     found = _iid(initializer, activation, depth, width, probe)
     if found is None:
         return None
     laws, fans = found
+    kind = input_of(probe.input, sources)
     if any(law.mean for pair in laws for law in pair):
-        return _with_mean(activation, laws, fans, probe).h_std
-    kind = input_of(probe.input)
-    sizes, squares = _sizes(activation, *_sigmas(laws, fans), kind.second_moments)
-    return _h_stds(activation, sizes, mean(activation, sizes[1:]), squares[1:], kind.mean)
+        return _with_mean(activation, laws, fans, probe, kind).h_std
+    inputs = kind.moments(fans[0])
+    sizes, squares = _sizes(activation, *_sigmas(laws, fans), inputs.second_moments)
+    return _h_stds(activation, sizes, mean(activation, sizes[1:]), squares[1:], inputs.mean)
 
 
 def _iid(
@@ -120,7 +136,7 @@ def _laws(
 
 
 def _with_mean(
-    activation: Activation, laws: list[tuple[Law, Law]], fans: tuple[int, ...], probe: Probe
+    activation: Activation, laws: list[tuple[Law, Law]], fans: tuple[int, ...], probe: Probe, kind: Input
 ) -> Prediction:
     """By ``coherent``, which knows no spread, no correlations and no limits."""
     *layers, (readout, _) = laws
@@ -130,7 +146,7 @@ def _with_mean(
             for values in zip(*((w.std, w.mean, b.std, b.mean) for w, b in layers), strict=True)
         )
     )
-    population = input_of(probe.input).population(fans[0])
+    population = kind.population(fans[0])
     found = coherent.signal(activation, scales, (readout.std, readout.mean), fans, population, probe.outputs)
     nothing = np.full(len(fans), np.nan)
     return Prediction(
@@ -156,17 +172,17 @@ def _square(root: Array) -> Array:
 
 
 def _without_mean(
-    activation: Activation, laws: list[tuple[Law, Law]], fans: tuple[int, ...], probe: Probe
+    activation: Activation, laws: list[tuple[Law, Law]], fans: tuple[int, ...], probe: Probe, kind: Input
 ) -> Prediction:
     layers = laws[:-1]
     sigma_w, sigma_b = _sigmas(laws, fans)
-    kind = input_of(probe.input)
-    sizes, squares = _sizes(activation, sigma_w, sigma_b, kind.second_moments)
+    inputs = kind.moments(fans[0])
+    sizes, squares = _sizes(activation, sigma_w, sigma_b, inputs.second_moments)
     means = mean(activation, sizes[1:])
     forward = _Forward(activation, sigma_w, sigma_b, _rms(sizes), squares[:, 0])
     if sizes.shape[1] > 1:
         forward = replace(forward, rms=forward.rms_at(forward.roots))
-    of_pair, of_strangers = (_correlations(forward, start) for start in (kind.correlation, kind.cosine))
+    of_pair, of_strangers = (_correlations(forward, start) for start in (kind.correlation, inputs.cosine))
     alike = kind.correlation is None and sizes.shape[1] == 1
     size_variance, batch_variance = kind.size_variances(fans[0], probe.batch)
     scaled_w, scaled_b, scaled_q = _within_numbers(forward)
@@ -179,7 +195,7 @@ def _without_mean(
         cosine=of_strangers,
         kurtosis=np.array([np.nan, *(w.excess_kurtosis for w, _ in layers)]),
         bias_kurtosis=np.array([np.nan, *(b.excess_kurtosis for _, b in layers)]),
-        fourth_moment=kind.entry.fourth_moment(),
+        fourth_moment=inputs.fourth_moment,
         batch=probe.batch,
         outputs=probe.outputs,
         size_variance=size_variance,
@@ -190,8 +206,8 @@ def _without_mean(
         sigma_b=sigma_b,
         q=np.append(np.nan, _square(forward.roots[1:])),
         z_std=np.append(np.nan, forward.roots[1:]),
-        h_mean=np.append(kind.mean, means.mean(axis=1)),
-        h_std=_h_stds(activation, sizes, means, squares[1:], kind.mean),
+        h_mean=np.append(inputs.mean, means.mean(axis=1)),
+        h_std=_h_stds(activation, sizes, means, squares[1:], inputs.mean),
         h_second_moment=_square(_rms(squares)),
         cosine_mean=_cosines(forward, of_strangers) if alike else np.full(len(sizes), np.nan),
         pair_correlation=of_pair,

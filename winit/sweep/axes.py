@@ -19,10 +19,11 @@ from winit.network.activations import activation
 from winit.network.datasets import dataset
 from winit.network.initializers import initializer
 from winit.network.inputs import input_of
+from winit.network.labels import LONGEST
 from winit.sweep.fields import LARGEST_WIDTH, Model, Seed, SeedCount, counted_in
 from winit.sweep.sources import with_source
 
-_WIDTH = re.compile(r"[1-9][0-9]*(-[1-9][0-9]*)?")
+_WIDTH = re.compile(r"[1-9][0-9]*(-[1-9][0-9]*)*")
 
 
 def _listed(value: Any) -> Any:
@@ -47,13 +48,17 @@ def _written(seeds: "range | list[int]") -> "dict[str, int] | list[int]":
 
 
 def _width(value: Any) -> Any:
+    if isinstance(value, list) and len(value) > 1:  # of each layer
+        value = "-".join(map(_width, value))
     text = value.replace(" ", "") if isinstance(value, str) else quoted(value)
     large = isinstance(value, int) and value > LARGEST_WIDTH
     if isinstance(value, bool) or not (large or _WIDTH.fullmatch(text)):
         raise ValueError(
-            f"{quoted(value)} is not a width; give a positive whole number such as 500,"
-            " or a taper from the first layer to the last such as '1024-64'"
+            f"{quoted(value)} is not a width; give a positive whole number such as 500, a taper from the"
+            " first layer to the last such as '1024-64', or the layers one by one such as '784-256-128'"
         )
+    if len(text) > LONGEST:
+        raise ValueError(f"{quoted(text)} is longer than {LONGEST:,} characters")
     # The digits are counted first: Python itself does not read thousands of them.
     if large or any(len(end) > 7 or int(end) > LARGEST_WIDTH for end in text.split("-")):
         raise ValueError(f"{quoted(value)} is too large; a width is at most {LARGEST_WIDTH}")
@@ -70,6 +75,11 @@ def _activation(label: str) -> str:
     return activation(label, at_hand).label
 
 
+def _input(label: str) -> str:
+    label, at_hand = with_source(label)
+    return input_of(label, at_hand).label
+
+
 def _value(what: str) -> Any:
     """What a text is, for the page about the config."""
     return Field(json_schema_extra={"value": what})
@@ -78,7 +88,7 @@ def _value(what: str) -> Any:
 InitializerLabel = Annotated[str, _value("initializer"), AfterValidator(_initializer)]
 ActivationLabel = Annotated[str, _value("activation"), AfterValidator(_activation)]
 DatasetLabel = Annotated[str, _value("data set"), AfterValidator(lambda label: dataset(label).label)]
-InputLabel = Annotated[str, _value("input"), AfterValidator(lambda label: input_of(label).label)]
+InputLabel = Annotated[str, _value("input"), AfterValidator(_input)]
 Width = Annotated[str, _value("width"), BeforeValidator(_width)]
 
 

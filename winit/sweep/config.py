@@ -18,11 +18,11 @@ from pydantic import (
     model_validator,
 )
 
-from winit.errors import quoted
+from winit.errors import LONGEST_QUOTE, quoted, shortened
 from winit.network.activations import activation
-from winit.network.cells import Probe
+from winit.network.cells import Probe, given_widths, least_depth
 from winit.network.initializers import initializer
-from winit.network.inputs import input_of
+from winit.network.inputs import Entry, input_of, is_paired, width_of
 from winit.network.labels import LabelError
 from winit.network.sources import Sources, is_users
 from winit.network.training import Task
@@ -79,12 +79,26 @@ class ProbeSettings(Model):
         Probe.histograms, description="whether histograms are stored; false saves about half the bytes"
     )
 
+    input_width: Count | None = Field(
+        None,
+        description="entries of an example; null: as many as hidden layer 1 has units, or as the input has",
+        examples=[784],
+        json_schema_extra=counted_in("units"),
+    )
+
     @model_validator(mode="after")
-    def _enough_examples(self) -> Self:
-        entry = input_of(self.input).entry
+    def _fits_the_input(self) -> Self:
+        entry = self._entry
+        if self.input_width and entry.width and self.input_width != entry.width:
+            raise ValueError(
+                f"input_width is {self.input_width}, but an example of {self.input} has {entry.width}"
+                " entries; leave input_width out"
+            )
+        if self.input_width == 1 and entry.paired:
+            raise ValueError(f"input_width is 1, but {self.input} needs at least 2 entries")
         if entry.largest_batch is not None and self.batch > entry.largest_batch:
             raise ValueError(
-                f"batch is {self.batch}, but there are {entry.largest_batch} {entry.name};"
+                f"batch is {self.batch}, but there are {entry.largest_batch} examples in {entry.name};"
                 " take a smaller batch or another input"
             )
         if entry.paired and self.batch % 2:
@@ -94,7 +108,19 @@ class ProbeSettings(Model):
     @property
     def probe(self) -> Probe:
         """The same, for the kernel."""
-        return Probe(**self.model_dump())
+        # What the catalogue knows of an input need not be said, so that a cell has one id.
+        known = width_of(self.input) is not None
+        asked = 0 if known else self.input_width or self._entry.width or 0
+        return Probe(**self.model_dump() | {"input_width": asked})
+
+    @property
+    def sources(self) -> Sources:
+        """Of the input, where it is one's own, as it is now."""
+        return sources_of([self.input])
+
+    @property
+    def _entry(self) -> Entry:
+        return input_of(self.input, self.sources).entry
 
 
 class TaskSettings(Model):
@@ -135,9 +161,9 @@ class _Networks(Model):
         description="hidden layers", examples=[[10, 30]], json_schema_extra=counted_in("layers")
     )
     width: Axis[Width] = Field(
-        description="of all hidden layers, or a geometric taper from the first to the last one; at most"
-        f" {LARGEST_WIDTH}",
-        examples=[[256, "1024-64"]],
+        description="of all hidden layers; of the first and the last, with a geometric taper between them;"
+        f" of each; or of some at equal distances, with tapers between them; at most {LARGEST_WIDTH}",
+        examples=[[256, "1024-64", "784-256-128", "512-32-512"]],
         json_schema_extra=counted_in("units"),
     )
     seed: Seeds = Field(
@@ -154,6 +180,18 @@ class _Networks(Model):
     def size(self) -> int:
         """How many points the product has."""
         return math.prod(len(axis) for _, axis in self if isinstance(axis, (list, range)))
+
+    @model_validator(mode="after")
+    def _widths_fit_depths(self) -> Self:
+        shallow = min(filter(None, self.depth), default=LARGEST_WIDTH)  # the linear model has no width
+        for width in self.width:
+            if (least := least_depth(width)) > shallow:
+                raise ValueError(
+                    f"width {shortened(width, LONGEST_QUOTE)} names {least} hidden layers, and depth is"
+                    f" {shallow}; take a depth of at least {least}, or leave out of the width what is no"
+                    " hidden layer: the entries of an example (in a probe, input_width) and the outputs"
+                )
+        return self
 
     @model_validator(mode="after")
     def _initializers_fit_activations(self) -> Self:
@@ -181,10 +219,18 @@ class Grid(_Networks):
         ProbeSettings(), description="settings of this grid alone; what is left out is that of `probe`"
     )
 
+    @property
+    def sources(self) -> Sources:
+        """Of the user's own functions and files among the labels, as they are now."""
+        return sources_of([*self.initializer, *self.activation, self.probe.input])
+
     @model_validator(mode="after")
     def _pairs_have_room(self) -> Self:
-        if input_of(self.probe.input).entry.paired and "1" in {w.partition("-")[0] for w in self.width}:
-            raise ValueError(f"{self.probe.input} needs a first layer of at least 2 units")
+        narrow = any(given_widths(width)[0] == 1 for width in self.width)
+        if is_paired(self.probe.input) and narrow and not self.probe.input_width:
+            raise ValueError(
+                f"{self.probe.input} needs a first layer of at least 2 units, or an input_width of as many"
+            )
         return self
 
 

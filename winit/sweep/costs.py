@@ -11,15 +11,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from winit.network.activations import Activation, activation
-from winit.network.cells import Probe
+from winit.network.cells import Probe, input_width
 from winit.network.datasets import dataset
 from winit.network.diagnostics import COLUMNS, gram_is_cheaper
 from winit.network.draws import Distribution
 from winit.network.initializers import Law, Layer, Matrix, Weights, initializer, trial_layer
-from winit.network.inputs import input_of
+from winit.network.inputs import input_of, is_paired
 from winit.network.kernel import fans_of, networks_in_a_stack
 from winit.network.labels import LabelError
-from winit.network.sources import Sources, is_users
+from winit.network.sources import Sources, is_users, source_name
 from winit.network.training import Task, recorded_steps
 from winit.sweep.machine import KEPT_BYTES
 
@@ -32,6 +32,7 @@ _DECOMPOSED = 42.0
 _UNEVEN = 1.1  # memory has gaps
 _MOST_ARRAYS = 8.0  # of the catalogue's activations
 _PAIRS_ARRAYS = 10  # of float32 and the input's size, while the input is pairs
+_CHOSEN_ARRAYS = 3  # of float64 and the input's size, while examples of one's own are read and standardized
 # Of a layer's row as the kernel holds it, histograms or not.
 _ROW_BYTES = sum(4 * column.slots if column.kind == "counts" else 8 for column in COLUMNS)
 # Of a result's rows: those of the kernel, as Arrow's, and on the way to the sweep.
@@ -188,7 +189,7 @@ def memory(
     drawn = 0 if made.kept else networks * largest * item
     # float64 has no wider type to square in: what over- or underflows is copied into the middle range.
     copies = item > 4
-    paired = input_of(probe.input).entry.paired
+    paired = is_paired(probe.input)
     phases = (
         _Phase(layers=(1 + arrays) * layer),  # the activation
         _Phase(layers=(6 if paired else 4 + copies) * layer, grams=grams),  # measurements
@@ -200,6 +201,14 @@ def memory(
     table = networks * len(fans) * _ROW_BYTES
     pairs = _PAIRS_ARRAYS * batch * fans[0][0] * 4 if paired else 0
     return float(_UNEVEN * (max(signals + kept + passing, pairs) + table))
+
+
+def input_memory(probe: Probe, first_hidden: int, sources: Sources = ()) -> float:
+    """Bytes beside these that examples of one's own take: while they are chosen, and where they are kept."""
+    if source_name(probe.input) is None:
+        return 0.0
+    chosen = _CHOSEN_ARRAYS * 8 * probe.batch * input_width(first_hidden, probe)
+    return chosen + input_of(probe.input, sources).entry.resident
 
 
 class _Phase(NamedTuple):

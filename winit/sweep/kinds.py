@@ -13,13 +13,14 @@ from winit.network.cells import KERNEL_VERSION, Cell, Probe, hidden_widths
 from winit.network.kernel import Measured, measure
 from winit.network.sources import Sources, of_labels
 from winit.network.training import TRAINING_VERSION, Run, Task, Trained, train
-from winit.sweep.costs import activation_arrays, making, memory, result_memory, training_memory
+from winit.sweep.costs import activation_arrays, input_memory, making, memory, result_memory, training_memory
 from winit.sweep.machine import working
 from winit.sweep.plan import sources_in
 from winit.sweep.rows import layer_rows, training_rows
 from winit.sweep.schema import CELL_KEYS, LAYERS, TRAINED_KEYS, TRAINING
 
 AnyCell = Cell | Run
+_LABELS = ("initializer", "activation", "input")
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,16 @@ def _run(row: dict[str, Any], sources: Sources) -> Run:
 def _measure(cells: Sequence[Cell]) -> Iterator[Measured]:
     """Standard draws are kept only as far as the worker's memory goes."""
     results = sum(result_memory(cell.depth) for cell in cells)
-    need = results + max(
-        memory(
-            hidden_widths(cell.width, cell.depth),
-            cell.probe,
-            making(cell.initializer, cell.activation, cell.probe.dtype, cell.sources),
-            activation_arrays(cell.activation, cell.sources),
-        )
-        for cell in cells
-    )
+    need = results + max(map(_need, cells))
     with working(need) as room:
         yield from measure(cells, room)
+
+
+def _need(cell: Cell) -> float:
+    widths = hidden_widths(cell.width, cell.depth)
+    made = making(cell.initializer, cell.activation, cell.probe.dtype, cell.sources)
+    arrays = activation_arrays(cell.activation, cell.sources)
+    return memory(widths, cell.probe, made, arrays) + input_memory(cell.probe, widths[0], cell.sources)
 
 
 def _train(runs: Sequence[Run]) -> Iterator[Trained]:
@@ -88,6 +88,6 @@ def cells_of(rows: pa.Table) -> list[AnyCell]:
     """The rows of a plan as cells."""
     kind, sources = kind_of(rows), sources_in(rows)
     return [
-        kind.cell(row, of_labels([row["initializer"], row["activation"]], sources) if sources else ())
+        kind.cell(row, of_labels([row[key] for key in _LABELS if key in row], sources) if sources else ())
         for row in rows.to_pylist()
     ]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,12 +25,14 @@ from winit.sweep.costs import (
     backward_cost,
     draws_memory,
     forward_cost,
+    input_memory,
     making,
     memory,
     result_memory,
     training_cost,
     training_memory,
 )
+from winit.sweep.data import DataFile
 from winit.sweep.grid import Floats, Grid, cut
 from winit.sweep.layout import SHARDS_KEY
 from winit.sweep.machine import USABLE, WORKER_BYTES
@@ -65,9 +67,12 @@ def make_plan(config: Config, shards: int = 1) -> pa.Table:
     parts = ("initializer", "activation", "depth", "width", "seed", "probe")
     metadata = _metadata(origins_of(config, sources).cells, sources, shards)
     cut_ = _Cut(networks, config.sweep.block_seconds, shards)
-    return _planned(
-        grid, PLAN.with_metadata(metadata), cost, cut_, sources, lambda grid: _ids(cell_id, grid, parts)
-    )
+
+    def ids(grid: Grid) -> list[str]:
+        identified = [probe.identified(sources) for probe in grid.levels["probe"]]
+        return _ids(cell_id, grid.with_levels(probe=identified), parts)
+
+    return _planned(grid, PLAN.with_metadata(metadata), cost, cut_, sources, ids)
 
 
 def make_training_plan(config: Config) -> pa.Table:
@@ -94,13 +99,19 @@ def shards_of(plan: pa.Table) -> int:
 
 def sources_in(plan: pa.Table) -> Sources:
     """The user's own functions that a plan in memory is computed with; one that was read has none."""
-    return tuple(Source(**source) for source in json.loads(plan.schema.metadata.get(_SOURCES, b"[]")))
+    return tuple(
+        (Source if "text" in source else DataFile)(**source)
+        for source in json.loads(plan.schema.metadata.get(_SOURCES, b"[]"))
+    )
 
 
 def with_sources(plan: pa.Table, sources: Sources) -> pa.Table:
     """The plan, to be computed with these."""
-    texts = json.dumps([asdict(source) for source in sources])
-    return plan.replace_schema_metadata(plan.schema.metadata | {_SOURCES: texts.encode()})
+    return plan.replace_schema_metadata(plan.schema.metadata | _carrying(sources))
+
+
+def _carrying(sources: Sources) -> dict[bytes, bytes]:
+    return {_SOURCES: json.dumps([asdict(cast("Source | DataFile", each)) for each in sources]).encode()}
 
 
 def write_plan(plan: pa.Table, path: Path) -> None:
@@ -216,8 +227,7 @@ def _planned(
 
 
 def _metadata(origin: Origin, sources: Sources, shards: int) -> dict[bytes, bytes]:
-    texts = json.dumps([asdict(source) for source in sources])
-    return origin.metadata | {SHARDS_KEY: str(shards).encode(), _SOURCES: texts.encode()}
+    return origin.metadata | {SHARDS_KEY: str(shards).encode()} | _carrying(sources)
 
 
 def _ids(make: Callable[..., str], grid: Grid, parts: tuple[str, ...]) -> list[str]:
@@ -266,7 +276,8 @@ def cell_costs(grid: Grid, sources: Sources) -> dict[str, Floats]:
     def cost(probe: Any, width: str, depth: int, load: tuple[Making, float]) -> tuple[float, ...]:
         widths = hidden_widths(width, depth)
         flops = forward_cost(widths, probe).flops + backward_cost(widths, probe).flops
-        return flops, memory(widths, probe, *load), result_memory(depth)
+        taken = memory(widths, probe, *load) + input_memory(probe, widths[0], sources)
+        return flops, taken, result_memory(depth)
 
     # Initializers and activations differ in what a cell takes only by their loads.
     loaded = Grid(

@@ -48,6 +48,12 @@ _PROBE = (
     _field("dtype", _LABEL, "of the network"),
     _field("outputs", pa.int32(), "width of the linear readout", "units"),
     _field("bias_std", pa.float64(), "standard deviation of the biases", "1"),
+    _field(
+        "input_width",
+        pa.int32(),
+        "entries of an example, as asked for; 0: as many as hidden layer 1 has units, or as the input has",
+        "units",
+    ),
 )
 
 _TASK = (

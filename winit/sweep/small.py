@@ -1,9 +1,10 @@
 """Smaller cells of the same kind in the place of others: to be timed, and to call everything once before."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from winit.network.cells import Cell
-from winit.network.sources import is_users
+from winit.network.cells import Cell, given_widths
+from winit.network.sources import is_users, source_name
 from winit.network.training import Run
 from winit.sweep.kinds import AnyCell
 from winit.sweep.patience import estimated
@@ -19,6 +20,8 @@ def with_stand_ins(cell: AnyCell) -> AnyCell:
         cell = replace(cell, activation="tanh")
     if isinstance(cell, Run):
         cell = replace(cell, task=replace(cell.task, data="spiral"))
+    elif source_name(cell.probe.input) is not None:
+        cell = replace(cell, probe=replace(cell.probe, input="normal"))
     return replace(cell, sources=())
 
 
@@ -35,16 +38,23 @@ def cut_down(cell: AnyCell, seconds: float) -> AnyCell:
 
 
 def _smaller(cell: AnyCell) -> AnyCell:
-    """Half the steps, or half the depth, or the width, or the batch; itself where all are small."""
+    """Half the steps, or half the depth, or a width, or the batch; itself where all are small."""
     if isinstance(cell, Run) and cell.task.steps > _SMALLEST:
         return replace(cell, task=replace(cell.task, steps=cell.task.steps // 2))
+    given = given_widths(cell.width)
     if cell.depth > 2:
-        return replace(cell, depth=cell.depth // 2)
-    ends = [int(end) for end in cell.width.split("-")]
-    if max(ends) > _SMALLEST:
-        return replace(cell, width="-".join(str(max(end // 2, min(end, _SMALLEST))) for end in ends))
+        ends = given if len(given) < 3 else (given[0], given[-1])  # fewer layers have room for no more
+        return replace(cell, depth=cell.depth // 2, width=_written(ends))
+    if max(given) > _SMALLEST:
+        return replace(cell, width=_written(max(units // 2, min(units, _SMALLEST)) for units in given))
+    if isinstance(cell, Cell) and cell.probe.input_width > _SMALLEST:
+        return replace(cell, probe=replace(cell.probe, input_width=cell.probe.input_width // 2))
     if isinstance(cell, Cell) and cell.probe.batch > _SMALLEST:
         return replace(
             cell, probe=replace(cell.probe, batch=cell.probe.batch // 4 * 2)
         )  # some inputs need pairs
     return cell
+
+
+def _written(widths: Iterable[int]) -> str:
+    return "-".join(map(str, widths))

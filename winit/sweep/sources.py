@@ -1,7 +1,8 @@
 """Where the source of a user's own functions is read: before anything starts, and when a plan is made.
 
-What is read here is run. So it must be the user's: a file in the folder where the command was started, but
-not in a results folder, which may be anybody's; a module that was installed; or what ``WINIT_ALLOW`` names.
+Files of arrays are looked at here too, and nothing more. What else is read here is run. So it must be the
+user's: a file in the folder where the command was started, but not in a results folder, which may be
+anybody's; a module that was installed; or what ``WINIT_ALLOW`` names.
 """
 
 import importlib.util
@@ -16,7 +17,8 @@ from typing import Any
 
 from winit.network.guests import kept_out
 from winit.network.labels import LabelError
-from winit.network.sources import Source, Sources, source_name, speaking_aside
+from winit.network.sources import Source, Sources, is_data, source_name, speaking_aside
+from winit.sweep.data import DataFile, read_data
 
 ALLOW = "WINIT_ALLOW"
 """The environment variable with files and folders whose code may be run too."""
@@ -45,16 +47,19 @@ def with_source(label: str) -> tuple[str, Sources]:
     if name is None:
         return label, ()
     start, source = label.index(name), name
-    if name.endswith(".py"):
+    if name.endswith((".py", ".npy", ".npz")):
         name = posixpath.normpath(name)
-    rest = label[label.index(":", start + len(source)) :]
-    return label[:start] + name + rest, (read_source(name),)
+    return label[:start] + name + label[start + len(source) :], (_read(name),)
 
 
 def sources_of(labels: Iterable[str]) -> Sources:
     """The sources of all labels that have one, each once, by name. Raises LabelError as above."""
     names = {source_name(label) for label in labels} - {None}
-    return tuple(read_source(str(name)) for name in sorted(map(str, names)))
+    return tuple(_read(name) for name in sorted(map(str, names)))
+
+
+def _read(name: str) -> Source | DataFile:
+    return read_data(name) if is_data(name) else read_source(name)
 
 
 def announce(config: Any) -> None:
@@ -69,7 +74,8 @@ def announce(config: Any) -> None:
 
 def _named(label: str) -> str | None:
     with suppress(LabelError):  # the check says what is wrong with it
-        return source_name(label)
+        name = source_name(label)
+        return None if name is None or is_data(name) else name
     return None
 
 
@@ -81,7 +87,7 @@ def _labels(part: Any, key: Any = None) -> Iterator[str]:
     elif isinstance(part, list):
         for value in part:
             yield from _labels(value, key)
-    elif isinstance(part, str) and key in {"initializer", "activation"}:
+    elif isinstance(part, str) and key in {"initializer", "activation", "input"}:
         yield part
 
 

@@ -65,7 +65,7 @@ class Networks:
 
 def pushed(initializer: Label, activation: Label, **settings: Setting) -> Networks:
     """Networks pushed through once: by default the notes' ten layers of 500 units under normal input."""
-    usual: Settings = {"depth": 10, "width": "500", "input": "normal", "bias_std": 0.0}
+    usual: Settings = {"depth": 10, "width": "500", "input": "normal", "input_width": 0, "bias_std": 0.0}
     named: Settings = {"initializer": initializer, "activation": activation}
     return Networks("cells", tuple({**named, **usual, **settings}.items()))
 

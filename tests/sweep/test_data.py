@@ -1,0 +1,149 @@
+"""Files of arrays, as a config names them."""
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import winit
+from winit.network.cells import Probe
+from winit.network.labels import LabelError
+from winit.sweep.config import Config
+from winit.sweep.data import read_data
+from winit.sweep.kinds import cells_of
+from winit.sweep.plan import make_plan
+
+VALUES = np.random.default_rng(0).integers(0, 256, (50, 4, 5), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("images.npy", VALUES)
+    np.savez("one.npz", x=VALUES)
+    np.savez_compressed("two.npz", x_train=VALUES, y_train=np.arange(50))
+    return tmp_path
+
+
+def grid(label, **probe):
+    return {
+        "initializer": "he_normal",
+        "activation": "relu",
+        "depth": 2,
+        "width": 8,
+        "seed": 0,
+        "probe": {"input": label, "batch": 20, **probe},
+    }
+
+
+@pytest.mark.parametrize("label", ["images.npy", "one.npz", "one.npz(array=x)", "two.npz(array=x_train)"])
+def test_an_array_is_flattened_to_examples(label):
+    name, _, rest = label.partition("(")
+    values = read_data(name).array(rest[len("array=") : -1])
+    assert values.shape == (50, 20)
+    assert (values == VALUES.reshape(50, 20)).all()
+
+
+def test_an_array_alone_in_a_file_is_not_loaded():
+    assert isinstance(read_data("images.npy").array(""), np.memmap)
+
+
+def test_a_file_travels_by_its_path_and_is_the_same_elsewhere(tmp_path, monkeypatch):
+    sent = pickle.dumps(read_data("images.npy"))
+    assert len(sent) < VALUES.nbytes
+    monkeypatch.chdir(tmp_path.parent)
+    assert (pickle.loads(sent).array("") == VALUES.reshape(50, 20)).all()  # noqa: S301 - it is ours
+
+
+def test_a_file_that_was_written_to_since_is_not_taken_for_what_it_was():
+    before = read_data("images.npy")
+    assert before.array("").shape == (50, 20)
+    np.save("images.npy", VALUES[::-1])
+    os.utime("images.npy", ns=(1, 1))
+    with pytest.raises(LabelError, match="has changed since"):
+        before.array("")
+    assert read_data("images.npy").digest != before.digest
+
+
+@pytest.mark.parametrize(
+    ("make", "label", "said"),
+    [
+        (lambda: None, "nowhere.npy", "No such file"),
+        (lambda: np.save("a.npy", np.ones(5)), "a.npy", "has the shape"),
+        (lambda: np.save("a.npy", np.ones((0, 5))), "a.npy", "has the shape"),
+        (lambda: np.save("a.npy", np.ones((5, 5), complex)), "a.npy", "real numbers"),
+        (lambda: np.save("a.npy", np.full((5, 5), "x")), "a.npy", "real numbers"),
+        (lambda: np.save("a.npy", np.array([[1, None]]), allow_pickle=True), "a.npy", "no file of numbers"),
+        (lambda: np.save("a.npy", np.array([[1.0, np.nan]])), "a.npy", "not finite"),
+        (lambda: Path("a.npy").write_bytes(b"123"), "a.npy", "no file of numbers"),
+        (lambda: Path("a.npz").write_bytes(b""), "a.npz", "no file of numbers"),
+        (lambda: Path("a.npy").mkdir(), "a.npy", "cannot be read"),
+        (lambda: None, "two.npz", r"has 2 arrays; say which, such as two.npz\(array=x\)"),
+        (lambda: None, "two.npz(array=x_trian)", "did you mean 'x_train'"),
+        (lambda: None, "two.npz(array=y_train)", "has the shape"),
+        (lambda: None, "images.npy(array=x)", "leave out array=x"),
+        (lambda: None, "images.npy(speed=3)", "has no argument 'speed'"),
+    ],
+)
+def test_what_is_no_file_of_examples_is_refused_before_anything_starts(make, label, said):
+    make()
+    with pytest.raises(winit.WinitError, match=said):
+        Config.checked({"grids": [grid(label)]}, "test")
+
+
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        ({"batch": 51}, "there are 50 examples in images.npy"),
+        ({"input_width": 21}, "an example of images.npy has 20 entries"),
+    ],
+)
+def test_settings_that_do_not_fit_a_file_are_refused(probe, said):
+    with pytest.raises(winit.WinitError, match=said):
+        Config.checked({"grids": [grid("images.npy", **probe)]}, "test")
+
+
+def test_cells_of_a_plan_have_the_file_and_its_width():
+    plan = make_plan(Config.checked({"grids": [grid("./images.npy"), grid("normal")]}, "test"))
+    of_file, of_normal = cells_of(plan)
+    assert (of_file.probe.input, of_file.probe.input_width) == ("images.npy", 20)
+    assert of_file.sources[0].digest == read_data("images.npy").digest
+    assert of_normal.probe == Probe(batch=20)
+    assert not of_normal.sources
+    assert plan["cell_id"].to_pylist() == [of_file.id, of_normal.id]
+
+
+def test_an_edited_file_has_other_cells():
+    def id_():
+        return make_plan(Config.checked({"grids": [grid("images.npy")]}, "test"))["cell_id"][0].as_py()
+
+    before = id_()
+    np.save("images.npy", VALUES // 2)
+    assert id_() != before
+    np.save("images.npy", VALUES)
+    assert id_() == before
+
+
+def test_a_width_that_the_catalogue_knows_need_not_be_said():
+    plans = [
+        make_plan(Config.checked({"grids": [grid("digits", input_width=width)]}, "test"))
+        for width in (None, 64)
+    ]
+    assert plans[0]["cell_id"] == plans[1]["cell_id"]
+    with pytest.raises(winit.WinitError, match="has 64 entries"):
+        Config.checked({"grids": [grid("digits", input_width=65)]}, "test")
+
+
+def test_simulate_takes_files_functions_and_shapes(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def data(wanted):\n    return wanted.generator.random((wanted.batch, 7))\n", encoding="utf-8"
+    )
+    for label, width in (("images.npy", 20), ("mine.py:data", 7)):
+        rows = winit.simulate("he_normal", "relu", width=(16, 8, 4), batch=10, input=label)
+        assert rows["fan_out"].to_pylist() == [width, 16, 8, 4]
+        assert rows["input_width"][0].as_py() == width
+        assert winit.theory("he_normal", "relu", width="16-8-4", input=label, batch=10).num_rows == 4
+    rows = winit.simulate("he_normal", "relu", 2, 30, batch=10, input_width=5)
+    assert rows["fan_in"].to_pylist() == [None, 5, 30]
