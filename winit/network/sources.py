@@ -4,10 +4,13 @@ Their source travels as text, from the plan to every worker, so that what is com
 wherever that happens; its digest is part of the cell's identity.
 """
 
+import builtins
 import contextlib
 import hashlib
 import linecache
+import re
 import sys
+import time
 import types
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +19,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from winit.errors import RaisedError
+from winit.network import elsewhere
 from winit.network.guard import IMPORT_SECONDS, guarded, guarding
 from winit.network.guests import as_guest, kept_out
 from winit.network.labels import LabelError, parse, suggestion
@@ -37,6 +41,9 @@ class Source:
 
 
 Sources = tuple[Source, ...]
+
+_CLOCK = re.compile(r"^\s*(import|from)\b.*\b(time|datetime)\b", re.MULTILINE)
+_TICK_SECONDS = 1.1  # seeds are made of whole seconds now and then
 
 
 def is_users(name: str) -> bool:
@@ -67,8 +74,20 @@ def function_of(name: str, sources: Sources) -> Callable[..., Any]:
 
     Raises LabelError where its source is not among ``sources``, cannot be run, or has no such function.
     """
+    return _function(name, sources, anew=False)
+
+
+def function_anew(name: str, sources: Sources) -> Callable[..., Any]:
+    """The same function as another process would have it, of its file run once more.
+
+    Global random numbers have gone on, a second has gone by, and texts and objects have other hashes and ids.
+    """
+    return _function(name, sources, anew=True)
+
+
+def _function(name: str, sources: Sources, *, anew: bool) -> Callable[..., Any]:
     source_name, _, function_name = name.rpartition(":")
-    module = _module(_find(source_name, sources))
+    module = _module(_find(source_name, sources), anew)
     function = getattr(module, function_name, None)
     if not callable(function):
         functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType)]
@@ -90,9 +109,13 @@ def _find(name: str, sources: Sources) -> Source:
 
 
 @lru_cache(maxsize=256)
-def _module(source: Source) -> types.ModuleType:
+def _module(source: Source, anew: bool) -> types.ModuleType:
     """The source, run as a module of its own. Raises LabelError with what it raised."""
-    module = types.ModuleType(f"winit_source_{source.digest}")
+    module = types.ModuleType(f"winit_source_{source.digest}{'_anew' if anew else ''}")
+    if anew:
+        vars(module)["__builtins__"] = vars(builtins) | elsewhere.BUILTINS
+        if _CLOCK.search(source.text):
+            time.sleep(_TICK_SECONDS)
     module.__package__, module.__file__ = source.package, source.name
     # Where tracebacks and dataclasses look for a module and its lines.
     sys.modules[module.__name__] = module
