@@ -190,7 +190,8 @@ def _tried(found: Activation, z: Array) -> Pair:
         with guarded(found.label, TRIAL_SECONDS, found.entry.function), sources.speaking_aside():
             return found(z)
     except RaisedError as error:
-        raise LabelError(f"{found.label} {error.deed}, for z of shape {z.shape}") from error
+        where = "" if z.shape == _TRIAL.shape else f", for z of shape {z.shape}"
+        raise LabelError(f"{found.label} {error.deed}{where}") from error
 
 
 def _at(z: Array, of: Callable[[], Activation]) -> Callable[[], Pair]:
