@@ -94,7 +94,11 @@ def shards_of(plan: pa.Table) -> int:
 
 def sources_in(plan: pa.Table) -> Sources:
     """The user's own functions that a plan in memory is computed with; one that was read has none."""
-    return tuple(Source(**source) for source in json.loads(plan.schema.metadata.get(_SOURCES, b"[]")))
+    brought = json.loads(plan.schema.metadata.get(_SOURCES, b"[]"))
+    return tuple(
+        Source(**each | {"beside": tuple(map(tuple, each["beside"])), "unseen": tuple(each["unseen"])})
+        for each in brought
+    )
 
 
 def with_sources(plan: pa.Table, sources: Sources) -> pa.Table:
