@@ -150,9 +150,11 @@ def _find(label: str) -> "Activation":
     from winit.sweep.sources import with_source
 
     try:
-        return activation(*with_source(label))
+        found = activation(*with_source(label))
+        found.try_out()
     except LabelError as error:
         raise WinitError(str(error)) from None
+    return found
 
 
 def plan_of(

@@ -6,6 +6,7 @@ import decimal
 import gc
 import locale
 import logging
+import multiprocessing
 import os
 import platform
 import random
@@ -221,3 +222,78 @@ def test_what_a_signal_that_ends_the_process_says_of_the_next_one_stands():
         assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+PROCESSES = """
+import concurrent.futures, multiprocessing
+import winit
+
+def one(k): return float(k)
+
+def pool(layer, start: str = ""):
+    with multiprocessing.get_context(start or None).Pool(2) as processes:
+        return winit.Law("normal", sum(processes.map(one, [1, 2])))
+
+def executor(layer, start: str = ""):
+    context = multiprocessing.get_context(start or None)
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as processes:
+        return winit.Law("normal", sum(processes.map(one, [1, 2])))
+
+def process(layer, start: str = ""):
+    child = multiprocessing.get_context(start or None).Process(target=one, args=(1,))
+    child.start()
+    child.join()
+    return winit.Law("normal", 1.0)
+
+def manager(layer, start: str = ""):
+    with multiprocessing.get_context(start or None).Manager() as shared:
+        return winit.Law("normal", shared.list([1.0])[0])
+
+def phi(z):
+    with multiprocessing.Pool(2) as processes:
+        return z * sum(processes.map(one, [1, 2])), z * 0 + 3
+"""
+WORDS = r"uses multiprocessing, which workers may not, .*; compute it in one process$"
+
+
+@pytest.mark.parametrize("start", ["", "fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("name", ["pool", "executor", "process", "manager"])
+def test_a_guest_starts_no_processes_and_is_told_so(name, start):
+    own = (Source("processes.py", PROCESSES),)
+    with pytest.raises(LabelError, match=rf"^processes\.py:{name}.* {WORDS}"):
+        initializer(f"processes.py:{name}(start={start!r})", own).try_with(activation("relu"))
+    assert multiprocessing.active_children() == []
+    assert not multiprocessing.current_process().daemon
+
+
+def test_nor_does_an_activation_or_the_top_of_a_file():
+    with pytest.raises(LabelError, match=rf"^processes\.py:phi {WORDS}"):
+        activation("processes.py:phi", (Source("processes.py", PROCESSES),))
+    top = f"{PROCESSES}\npool(None)\n"
+    with pytest.raises(LabelError, match=rf"^top\.py cannot be run: {WORDS}"):
+        initializer("top.py:pool", (Source("top.py", top),))
+
+
+def test_threads_are_a_guests_own_affair():
+    text = """
+import multiprocessing.pool
+import winit
+def init(layer):
+    with multiprocessing.pool.ThreadPool(2) as threads:
+        return winit.Law("normal", sum(threads.map(abs, [1, 2])))
+"""
+    initializer("threads.py:init", (Source("threads.py", text),)).try_with(activation("relu"))
+
+
+def test_a_library_that_can_do_without_processes_does():
+    text = """
+import warnings
+import joblib
+import winit
+def one(k): return float(k)
+def init(layer):
+    with warnings.catch_warnings(action="ignore"):
+        return winit.Law("normal", sum(joblib.Parallel(n_jobs=2)(joblib.delayed(one)(k) for k in (1, 2))))
+"""
+    pytest.importorskip("joblib")
+    initializer("jobs.py:init", (Source("jobs.py", text),)).try_with(activation("relu"))

@@ -54,6 +54,13 @@ def texts(wanted):
     return np.full((wanted.batch, wanted.width), "x")
 def infinite(wanted):
     return np.full((wanted.batch, wanted.width), np.inf)
+def random(wanted):
+    return np.random.random((wanted.batch, wanted.width))
+def counting(wanted):
+    CALLS.append(1)
+    return np.full((wanted.batch, wanted.width), float(len(CALLS)))
+def unseeded(wanted):
+    return np.random.default_rng().random((wanted.batch, wanted.width))
 def empty(wanted):
     return np.ones((wanted.batch, 0))
 def failing(wanted):
@@ -143,6 +150,9 @@ def test_a_function_follows_the_width_or_has_its_own():
         ("texts", "must return an array of real numbers"),
         ("infinite", "not finite"),
         ("empty", "shape"),
+        ("random", "take random numbers from wanted.generator"),
+        ("counting", "gives other numbers each time"),
+        ("unseeded", "gives other numbers each time"),
         ("failing", "RuntimeError: no such disk"),
         ("nothing", "has no function"),
     ],

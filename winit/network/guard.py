@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from winit.errors import RaisedError
+from winit.network.guests import is_of_processes
 from winit.network.labels import LabelError, described
 
 TRIAL_SECONDS = 20.0
@@ -24,16 +25,34 @@ _SECONDS_UNTIL_TOLD_AGAIN = 1.0
 _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-class TooLongError(RaisedError):
+class _DidError(RaisedError):
+    """Somebody's code did what it may not, and raised nothing."""
+
+    def __init__(self, whose: str, did: str) -> None:
+        super().__init__(whose, did)
+        self.deed = did
+        self.args = (f"{whose} {did}",)
+
+
+class TooLongError(_DidError):
     """Somebody's code was still running when its time was over."""
 
     def __init__(self, whose: str, seconds: float) -> None:
         super().__init__(whose, f"did not return within {seconds:g} s")
-        self.deed = self.said
-        self.args = (f"{whose} {self.deed}",)
 
 
-_OURS = (LabelError, RaisedError, TooLongError)
+class ProcessesError(_DidError):
+    """Somebody's code would start processes."""
+
+    def __init__(self, whose: str) -> None:
+        super().__init__(
+            whose,
+            "uses multiprocessing, which workers may not, since its processes would outlive them;"
+            " compute it in one process",
+        )
+
+
+_OURS = (LabelError, RaisedError, TooLongError, ProcessesError)
 _ENDLESS: set[Hashable] = set()
 
 
@@ -82,6 +101,8 @@ class guarded:  # noqa: N801 - a context manager, used as a function
             _ENDLESS.add(self._code)
         if error is None or error is self._ending or type(error) in _OURS:
             return
+        if is_of_processes(error):
+            raise ProcessesError(self._whose) from error
         raise RaisedError(self._whose, described(error)) from error
 
     def _restore(self) -> None:

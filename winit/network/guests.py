@@ -11,6 +11,7 @@ import functools
 import gc
 import locale
 import logging
+import multiprocessing
 import os
 import random
 import signal
@@ -299,6 +300,24 @@ def _put_folder(before: str | None) -> None:
         os.chdir(before)
 
 
+def _daemonic() -> bool:
+    return multiprocessing.current_process().daemon
+
+
+def _set_daemonic(daemonic: bool) -> None:
+    multiprocessing.current_process().daemon = daemonic
+
+
+def is_of_processes(error: BaseException) -> bool:
+    """Whether an error says that a guest started a process by multiprocessing, which guests may not.
+
+    It would outlive a worker that is ended. Dask's workers are daemonic, as Python calls it: they may have no
+    children. So that a function does the same everywhere, whatever process has a guest is daemonic meanwhile;
+    libraries that know of that, such as joblib, compute in the process itself.
+    """
+    return isinstance(error, AssertionError) and str(error).startswith("daemonic processes are not allowed")
+
+
 _HANDLERS = Kept("signal handlers", _handlers, _put_handlers)
 KEPT = (
     _HANDLERS,
@@ -319,6 +338,7 @@ KEPT = (
     Kept("the timeout of new sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
     Kept("threads of BLAS and OpenMP, and the cores that may be used", _threads, _put_threads),
     Kept("rounding and underflow of floats", _floats, _put_floats),
+    Kept("whether processes may be started by multiprocessing", _daemonic, _set_daemonic),
     # Last: what was the folder may be gone.
     Kept("the current folder", _folder, _put_folder),
 )
@@ -344,6 +364,7 @@ class kept_out:  # noqa: N801 - a context manager, used as a function
             self._before = [kept.read() for kept in KEPT]
             for state in _RANDOM:
                 state.enter()
+            _set_daemonic(True)
         _INSIDE.calls += 1
 
     def __exit__(

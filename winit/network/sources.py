@@ -5,19 +5,23 @@ planned, wherever that happens; its digest is part of the cell's identity. So is
 which stays where it is.
 """
 
+import builtins
 import contextlib
 import hashlib
-import linecache
+import re
 import sys
+import time
 import types
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 from winit.errors import RaisedError
+from winit.network import elsewhere
 from winit.network.arrays import Array
+from winit.network.beside import Beside, Neighbours, remember
 from winit.network.guard import IMPORT_SECONDS, guarded, guarding
 from winit.network.guests import as_guest, kept_out
 from winit.network.labels import LabelError, parse, suggestion
@@ -32,10 +36,21 @@ class Source:
     package: str = ""
     """The package that a module is part of, so that it may import its neighbours; "" for a file."""
 
+    beside: Beside = ()
+    """Of a file, the modules in its folder that it imports."""
+    unseen: tuple[str, ...] = field(default=(), compare=False)
+    """The names of other modules there, so that it can be said why they are not found."""
+
     @cached_property
     def digest(self) -> str:
-        """Sixteen hex digits that stand for the text."""
-        return hashlib.blake2b(self.text.encode(), digest_size=8).hexdigest()
+        """Sixteen hex digits that stand for the text, and those of the modules beside it."""
+        parts = [self.text, *(part for module in self.beside for part in module)]
+        return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether ``name`` is that of a file, and not of a module."""
+        return self.name.endswith(".py")
 
 
 class Data(Protocol):
@@ -57,6 +72,9 @@ class Data(Protocol):
 
 
 Sources = tuple[Source | Data, ...]
+
+_CLOCK = re.compile(r"^\s*(import|from)\b.*\b(time|datetime)\b", re.MULTILINE)
+_TICK_SECONDS = 1.1  # seeds are made of whole seconds now and then
 
 
 def is_users(name: str) -> bool:
@@ -94,8 +112,20 @@ def function_of(name: str, sources: Sources) -> Callable[..., Any]:
 
     Raises LabelError where its source is not among ``sources``, cannot be run, or has no such function.
     """
+    return _function(name, sources, anew=False)
+
+
+def function_anew(name: str, sources: Sources) -> Callable[..., Any]:
+    """The same function as another process would have it, of its file run once more.
+
+    Global random numbers have gone on, a second has gone by, and texts and objects have other hashes and ids.
+    """
+    return _function(name, sources, anew=True)
+
+
+def _function(name: str, sources: Sources, *, anew: bool) -> Callable[..., Any]:
     source_name, _, function_name = name.rpartition(":")
-    module = _module(_source(source_name, sources))
+    module = _module(_source(source_name, sources), anew)
     function = getattr(module, function_name, None)
     if not callable(function):
         functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType)]
@@ -132,14 +162,21 @@ def _source(name: str, sources: Sources) -> Source:
 
 
 @lru_cache(maxsize=256)
-def _module(source: Source) -> types.ModuleType:
+def _module(source: Source, anew: bool) -> types.ModuleType:
     """The source, run as a module of its own. Raises LabelError with what it raised."""
-    module = types.ModuleType(f"winit_source_{source.digest}")
+    module = types.ModuleType(f"winit_source_{source.digest}{'_anew' if anew else ''}")
     module.__package__, module.__file__ = source.package, source.name
-    # Where tracebacks and dataclasses look for a module and its lines.
+    seen = elsewhere.BUILTINS if anew else {}
+    if source.is_file:
+        neighbours = Neighbours(module.__name__, source.name, source.beside, source.unseen, seen)
+        vars(module)["__builtins__"] = neighbours.builtins
+    elif anew:
+        vars(module)["__builtins__"] = vars(builtins) | seen
+    if anew and any(_CLOCK.search(text) for text in (source.text, *dict(source.beside).values())):
+        time.sleep(_TICK_SECONDS)
+    # Where dataclasses look for a module.
     sys.modules[module.__name__] = module
-    lines = source.text.splitlines(keepends=True)
-    linecache.cache[source.name] = (len(source.text), None, lines, source.name)
+    remember(source.name, source.text)
     try:
         with guarded(source.name, IMPORT_SECONDS, source), kept_out(), speaking_aside():
             exec(compile(source.text, source.name, "exec"), vars(module))  # noqa: S102 - the user's own code

@@ -72,7 +72,9 @@ def _initializer(label: str) -> str:
 
 def _activation(label: str) -> str:
     label, at_hand = with_source(label)
-    return activation(label, at_hand).label
+    found = activation(label, at_hand)
+    found.try_out()
+    return found.label
 
 
 def _input(label: str) -> str:

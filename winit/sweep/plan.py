@@ -99,10 +99,15 @@ def shards_of(plan: pa.Table) -> int:
 
 def sources_in(plan: pa.Table) -> Sources:
     """The user's own functions that a plan in memory is computed with; one that was read has none."""
-    return tuple(
-        (Source if "text" in source else DataFile)(**source)
-        for source in json.loads(plan.schema.metadata.get(_SOURCES, b"[]"))
-    )
+    brought = json.loads(plan.schema.metadata.get(_SOURCES, b"[]"))
+    return tuple(map(_brought, brought))
+
+
+def _brought(source: dict[str, Any]) -> Source | DataFile:
+    if "text" not in source:
+        return DataFile(**source)
+    beside, unseen = tuple(map(tuple, source["beside"])), tuple(source["unseen"])
+    return Source(**source | {"beside": beside, "unseen": unseen})
 
 
 def with_sources(plan: pa.Table, sources: Sources) -> pa.Table:

@@ -15,10 +15,13 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
+from winit.network.beside import Beside
 from winit.network.guests import kept_out
 from winit.network.labels import LabelError
 from winit.network.sources import Source, Sources, is_data, source_name, speaking_aside
 from winit.sweep.data import DataFile, read_data
+from winit.sweep.neighbours import names_beside, neighbours_of
+from winit.visible import visible
 
 ALLOW = "WINIT_ALLOW"
 """The environment variable with files and folders whose code may be run too."""
@@ -49,16 +52,16 @@ def with_source(label: str) -> tuple[str, Sources]:
     start, source = label.index(name), name
     if name.endswith((".py", ".npy", ".npz")):
         name = posixpath.normpath(name)
-    return label[:start] + name + label[start + len(source) :], (_read(name),)
+    return label[:start] + name + label[start + len(source) :], (_at_hand(name),)
 
 
 def sources_of(labels: Iterable[str]) -> Sources:
     """The sources of all labels that have one, each once, by name. Raises LabelError as above."""
     names = {source_name(label) for label in labels} - {None}
-    return tuple(_read(name) for name in sorted(map(str, names)))
+    return tuple(_at_hand(name) for name in sorted(map(str, names)))
 
 
-def _read(name: str) -> Source | DataFile:
+def _at_hand(name: str) -> Source | DataFile:
     return read_data(name) if is_data(name) else read_source(name)
 
 
@@ -68,8 +71,17 @@ def announce(config: Any) -> None:
     names.pop(None, None)
     # Of the steps of a workflow, which are processes of their own, the workflow has spoken.
     if names and _STEP not in os.environ:
-        print(f"winit: runs code of yours: {', '.join(map(str, names))}", file=sys.stderr)  # noqa: T201
+        said = ", ".join(_with_neighbours(str(name)) for name in names)
+        print(visible(f"winit: runs code of yours: {said}"), file=sys.stderr)  # noqa: T201
     _announced.update(map(str, names))
+
+
+def _with_neighbours(name: str) -> str:
+    """The name of a file, and of those beside it that it imports."""
+    with suppress(LabelError):  # likewise
+        if name.endswith(".py") and (source := read_source(name)).beside:
+            return f"{name} (with {', '.join(dict(source.beside))})"
+    return name
 
 
 def _named(label: str) -> str | None:
@@ -103,9 +115,29 @@ def read_source(name: str) -> Source:
         path, package = _module_file(name), name.rpartition(".")[0]
     if path.name == "__init__.py":
         package = name
+    text = _read(name, path)
+    if not name.endswith(".py"):
+        return Source(name, text, package)
+    beside = _beside(name, path, text)
+    seen = {part for module, _ in beside for part in module.removesuffix(".py").split("/")[:1]}
+    return Source(name, text, package, beside, tuple(sorted({*names_beside(path)} - seen)))
+
+
+def _beside(name: str, path: Path, text: str) -> Beside:
+    """The modules beside a file that it imports."""
+
+    def read(neighbour: Path) -> str:
+        called = str(neighbour.relative_to(path.parent)) + f", which {name} imports,"
+        _check(called, neighbour)
+        return _read(called, neighbour)
+
+    return neighbours_of(path, text, read)
+
+
+def _read(name: str, path: Path) -> str:
     try:
         # As Python reads it: with the encoding that it declares.
-        return Source(name, importlib.util.decode_source(path.read_bytes()), package)
+        return importlib.util.decode_source(path.read_bytes())
     except (OSError, UnicodeDecodeError, SyntaxError) as error:
         raise LabelError(f"{name} cannot be read from {Path.cwd()}: {error}") from None
 
@@ -118,13 +150,18 @@ def _check(name: str, path: Path) -> None:
     if not real.is_relative_to(here):
         raise LabelError(
             f"{name} is not run, since it lies outside of the folder {here}, where this was started; start it"
-            f" in the folder of your code, or, where you trust it, set {ALLOW}={real}"
+            f" in the folder of your code, or, where you trust it, set {_allowing(real)}"
         )
     if results := _results_around(real.parent):
         raise LabelError(
             f"{name} is not run, since it lies in the results folder {results}, and results are data; move it"
-            f" out of there, or, where you trust it, set {ALLOW}={real}"
+            f" out of there, or, where you trust it, set {_allowing(real)}"
         )
+
+
+def _allowing(path: Path) -> str:
+    """What allows ``path`` too."""
+    return f"{ALLOW}={os.pathsep.join(filter(None, [os.environ.get(ALLOW), str(path)]))}"
 
 
 def _allowed() -> Iterator[Path]:

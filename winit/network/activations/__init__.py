@@ -9,7 +9,7 @@ its entry in one of the modules beside this one; a user's own is ``path/to/file.
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -18,11 +18,14 @@ import numpy as np
 from winit.errors import RaisedError
 from winit.network import labels, sources
 from winit.network.activations import piecewise, smooth
+from winit.network.activations.elementwise import PARTS, check_elementwise
 from winit.network.activations.entry import Entry, Pair
+from winit.network.activations.slopes import check_slopes
 from winit.network.arrays import PLAIN_ARRAYS, Array
 from winit.network.guard import TRIAL_SECONDS, guarded
 from winit.network.labels import LabelError
 from winit.network.sources import Sources
+from winit.network.trials import check_same
 
 __all__ = [
     "ACTIVATIONS",
@@ -42,6 +45,7 @@ _NAMES = labels.with_aliases(ACTIVATIONS)
 UNBOUNDED_RANGE = (-4.0, 4.0)
 # Every activation is tried here before anything starts.
 _TRIAL = np.array([[-10.0, -1.5, -0.3], [0.0, 0.01, 0.7], [1.0, 2.5, 10.0]])
+_SAME_MEND = "an activation is a function of z alone: take no random numbers, and keep nothing between calls"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,22 @@ class Activation:
     def __call__(self, z: Array) -> Pair:
         """φ(z) and φ'(z)."""
         return self.entry.function(z, **dict(self.arguments))
+
+    def try_out(self) -> None:
+        """Raise LabelError, with the mend, where a user's own is no activation.
+
+        It must give the same whenever and wherever it is called, take each entry of z by itself, and, unless
+        it has an attribute ``surrogate`` that is true, φ' must be the derivative of φ.
+        """
+        anew = self.entry.anew
+        if anew is None:
+            return
+        elsewhere = _at(_TRIAL, lambda: replace(self, entry=replace(self.entry, function=anew())))
+        check_same(self.label, _SAME_MEND, _at(_TRIAL, lambda: self), elsewhere)
+        call = functools.partial(_tried, self)
+        check_elementwise(self.label, call)
+        if not getattr(self.entry.function, "surrogate", False):
+            check_slopes(self.label, call)
 
     @cached_property
     def largest_derivative(self) -> float:
@@ -104,7 +124,10 @@ def activation(label: str, at_hand: Sources = ()) -> Activation:
     """
 
     def users(name: str) -> Entry:
-        return Entry(name, _checked(name, sources.function_of(name, at_hand)), "", "")
+        def anew() -> Callable[..., Pair]:
+            return _checked(name, sources.function_anew(name, at_hand))
+
+        return Entry(name, _checked(name, sources.function_of(name, at_hand)), "", "", anew=anew)
 
     try:
         with guarded(label):  # its default arguments are anybody's objects
@@ -127,10 +150,10 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Pair]:
         pair = function(z.copy(), **arguments)
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise LabelError(f"{name} must return the pair (φ(z), φ'(z)), not {_described(pair)}")
-        for part, value in zip(("φ(z)", "φ'(z)"), pair, strict=True):
+        for part, value in zip(PARTS, pair, strict=True):
             if type(value) not in PLAIN_ARRAYS or value.shape != z.shape or value.dtype != z.dtype:
                 raise LabelError(
-                    f"{name}: {part} is {_described(value)}; it must have the shape and dtype of z,"
+                    f"{name}: {part}(z) is {_described(value)}; it must have the shape and dtype of z,"
                     f" here {z.shape} and {z.dtype}"
                 )
         return pair
@@ -155,12 +178,21 @@ def _described(value: Any) -> str:
 def _try(found: Activation) -> None:
     """Call it once for each dtype. Raises LabelError where that fails, or an argument is out of range."""
     for z in (_TRIAL.astype(np.float32), _TRIAL):
-        try:
-            with guarded(found.label, TRIAL_SECONDS, found.entry.function), sources.speaking_aside():
-                pair = found(z)
-        except RaisedError as error:
-            raise LabelError(f"{found.label} {error.deed}") from error
-        for part, value in zip(("φ(z)", "φ'(z)"), pair, strict=True):
+        for part, value in zip(PARTS, _tried(found, z), strict=True):
             if not np.isfinite(value).all():
                 where = z[~np.isfinite(value)][0]
-                raise LabelError(f"{found.label}: {part} is not finite at z = {where:g}")
+                raise LabelError(f"{found.label}: {part}(z) is not finite at z = {where:g}")
+
+
+def _tried(found: Activation, z: Array) -> Pair:
+    """What it gives. Raises LabelError with what it raised instead."""
+    try:
+        with guarded(found.label, TRIAL_SECONDS, found.entry.function), sources.speaking_aside():
+            return found(z)
+    except RaisedError as error:
+        where = "" if z.shape == _TRIAL.shape else f", for z of shape {z.shape}"
+        raise LabelError(f"{found.label} {error.deed}{where}") from error
+
+
+def _at(z: Array, of: Callable[[], Activation]) -> Callable[[], Pair]:
+    return lambda: _tried(of(), z)

@@ -40,6 +40,9 @@ class Entry:
     example: str = ""
     """A label with every argument that has no default."""
 
+    anew: Callable[[], Callable[..., Pair]] | None = None
+    """Of a user's own: ``function``, as another process would have it."""
+
     @property
     def label(self) -> str:
         """A label of this entry that is complete."""

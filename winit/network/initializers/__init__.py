@@ -7,8 +7,8 @@ one of the modules beside this one; the config check, the catalogue and the test
 user's own is ``path/to/file.py:function``.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +23,7 @@ from winit.network.initializers import frameworks, matrices, papers
 from winit.network.initializers.entry import Entry, Law, Layer, Made, Matrix, Weights, WithBias
 from winit.network.labels import LabelError
 from winit.network.sources import Sources
+from winit.network.trials import check_same
 
 __all__ = [
     "INITIALIZERS",
@@ -41,6 +42,10 @@ INITIALIZERS: dict[str, Entry] = {
     entry.name: entry for entry in (*papers.ENTRIES, *matrices.ENTRIES, *frameworks.ENTRIES)
 }
 _NAMES = labels.with_aliases(INITIALIZERS)
+
+_RANDOM_MEND = (
+    "take random numbers from layer.generator, or from one that is made with a fixed seed in each call"
+)
 
 
 @dataclass(frozen=True)
@@ -96,12 +101,20 @@ class Initializer:
             raise LabelError(f"{self.label} {error}") from None
 
     def try_with(self, function: Activation) -> None:
-        """Make the weights of a small layer. Raises LabelError, with the mend, where that fails."""
-        try:
-            with guarded(self.label, TRIAL_SECONDS, self.entry.function), sources.speaking_aside():
-                self.parameters(trial_layer(function))
-        except RaisedError as error:
-            raise LabelError(f"{self.label} {error.deed}") from error
+        """Make the weights of a small layer. Raises LabelError, with the mend, where that fails.
+
+        Of a user's own so too where they are others when they are made again.
+        """
+        anew = self.entry.anew
+        if anew is None:
+            _tried(self, function)
+            return
+        check_same(
+            self.label,
+            _RANDOM_MEND,
+            lambda: _tried(self, function),
+            lambda: _tried(replace(self, entry=replace(self.entry, function=anew())), function),
+        )
 
     def asks_for_activation(self) -> bool:
         """Whether the weights of a small layer are made with a look at its activation, or cannot be made."""
@@ -120,6 +133,16 @@ class Initializer:
             raise LabelError(f"{self.label}: {error}") from None
         weights, bias = (made.weights, made.bias) if isinstance(made, WithBias) else (made, None)
         return (_owned(weights), _owned(bias)) if users else (weights, bias)
+
+
+def _tried(found: Initializer, function: Activation) -> list[Array]:
+    """W and b of a small layer. Raises LabelError with what was raised instead."""
+    try:
+        with guarded(found.label, TRIAL_SECONDS, found.entry.function), sources.speaking_aside():
+            weights, bias = found.parameters(trial_layer(function))
+    except RaisedError as error:
+        raise LabelError(f"{found.label} {error.deed}") from error
+    return [weights] if bias is None else [weights, bias]
 
 
 def _owned(made: Any) -> Any:
@@ -155,7 +178,8 @@ def initializer(label: str, at_hand: Sources = ()) -> Initializer:
 
     def users(name: str) -> Entry:
         # What such a function looks at is not known: it may be the depth.
-        return Entry(name, sources.function_of(name, at_hand), "", "", by_depth=True)
+        anew = partial(sources.function_anew, name, at_hand)
+        return Entry(name, sources.function_of(name, at_hand), "", "", by_depth=True, anew=anew)
 
     try:
         with guarded(label):  # its default arguments are anybody's objects

@@ -227,6 +227,9 @@ class Entry:
     by_depth: bool = False
     """Whether a layer's weights depend on how many layers follow it."""
 
+    anew: Callable[[], Callable[..., Made]] | None = None
+    """Of a user's own: ``function``, as another process would have it."""
+
     @property
     def label(self) -> str:
         """A label of this entry that is complete."""

@@ -45,6 +45,8 @@ class Entry:
     paired: bool = False
     """Whether the examples 2k and 2k + 1 are a pair, of the correlation that the label gives."""
     aliases: tuple[str, ...] = ()
+    anew: Callable[[], Callable[..., Array]] | None = None
+    """The function as another process would have it, of a user's own."""
     example: str = ""
 
     @property

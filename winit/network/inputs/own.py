@@ -17,19 +17,23 @@ from winit.network.inputs.entry import Entry, Wanted
 from winit.network.inputs.moments import Moments, moments_of, parts_of
 from winit.network.labels import Call, LabelError, Value
 from winit.network.sources import Data, Sources
+from winit.network.trials import check_same
 
 # Of a function: so many examples of one seed tell theory what they are like.
 _EXAMPLES = 2048
 # Widths of the trial: a function that gives as many entries as it is asked for follows from one to the other.
 _TRIAL_WIDTHS = (24, 36)
 _TRIAL_BATCH = 6
+_RANDOM_MEND = (
+    "take random numbers from wanted.generator, or from one that is made with a fixed seed in each call"
+)
 
 
 def entry_of(call: Call, at_hand: Sources) -> Entry:
     """The input that one's own file or function is. Raises LabelError where it cannot be one."""
     if sources.is_data(call.name):
         return _of_file(call, sources.data_of(call.name, at_hand))
-    return _of_function(call.name, sources.function_of(call.name, at_hand))
+    return _of_function(call.name, at_hand)
 
 
 # Files
@@ -73,30 +77,37 @@ def _standard(values: Array) -> tuple[float, float]:
 # Functions
 
 
-def _of_function(name: str, function: Callable[..., Any]) -> Entry:
-    @wraps(function)
-    def drawn(wanted: Wanted, **arguments: Any) -> Array:
-        return _checked(name, function(wanted, **arguments), wanted.batch)
+def _of_function(name: str, at_hand: Sources) -> Entry:
+    drawn = _checking(name, sources.function_of(name, at_hand))
+
+    def anew() -> Callable[..., Array]:
+        return _checking(name, sources.function_anew(name, at_hand))
 
     def moments(width: int, **arguments: Any) -> Moments:
         return moments_of(drawn(Wanted(_EXAMPLES, width, Draws(0)), **arguments))
 
-    return Entry(name, drawn, "", cache(moments))
+    return Entry(name, drawn, "", cache(moments), anew=anew)
 
 
 def tried(entry: Entry, label: str, arguments: Mapping[str, Value]) -> Entry:
     """The entry of a function with the width that its examples have, if it has one of its own.
 
-    Raises LabelError, with the mend, where it does not give examples.
+    Raises LabelError, with the mend, where it does not give examples, or other ones each time.
     """
-    try:
-        with guarded(label, TRIAL_SECONDS, entry.function), sources.speaking_aside():
-            found = [
-                entry.function(Wanted(_TRIAL_BATCH, width, Draws(0)), **arguments).shape[1]
-                for width in _TRIAL_WIDTHS
-            ]
-    except RaisedError as error:
-        raise LabelError(f"{label} {error.deed}") from error
+
+    def drawn(function: Callable[..., Array]) -> list[Array]:
+        try:
+            with guarded(label, TRIAL_SECONDS, entry.function), sources.speaking_aside():
+                return [
+                    function(Wanted(_TRIAL_BATCH, width, Draws(0)), **arguments) for width in _TRIAL_WIDTHS
+                ]
+        except RaisedError as error:
+            raise LabelError(f"{label} {error.deed}") from error
+
+    assert entry.anew is not None
+    anew = entry.anew
+    made = check_same(label, _RANDOM_MEND, lambda: drawn(entry.function), lambda: drawn(anew()))
+    found = [examples.shape[1] for examples in made]
     if found == list(_TRIAL_WIDTHS):
         return entry
     if len(set(found)) > 1:
@@ -105,6 +116,14 @@ def tried(entry: Entry, label: str, arguments: Mapping[str, Value]) -> Entry:
             f" {found[1]} where it was {_TRIAL_WIDTHS[1]}; it must give wanted.width, or always as many"
         )
     return replace(entry, width=found[0])
+
+
+def _checking(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
+    @wraps(function)
+    def drawn(wanted: Wanted, **arguments: Any) -> Array:
+        return _checked(name, function(wanted, **arguments), wanted.batch)
+
+    return drawn
 
 
 def _checked(name: str, made: Any, batch: int) -> Array:
