@@ -102,10 +102,10 @@ def input_of(label: str, at_hand: Sources = ()) -> Input:
             canonical, entry, arguments = labels.resolve("input", label, INPUTS | own_entry)
     except RaisedError as error:
         raise LabelError(str(error)) from error
-    if sources.is_users(call.name):
-        entry = own.tried(entry, canonical, dict(arguments))
+    if entry.anew is not None:
+        entry = own.tried(entry, entry.anew, canonical, dict(arguments))
     found = Input(canonical, entry, arguments)
-    if not sources.is_users(call.name):
+    if entry.anew is None:
         found.examples(2, entry.width or 2, Draws(0))
     return found
 

@@ -89,7 +89,9 @@ def _of_function(name: str, at_hand: Sources) -> Entry:
     return Entry(name, drawn, "", cache(moments), anew=anew)
 
 
-def tried(entry: Entry, label: str, arguments: Mapping[str, Value]) -> Entry:
+def tried(
+    entry: Entry, anew: Callable[[], Callable[..., Array]], label: str, arguments: Mapping[str, Value]
+) -> Entry:
     """The entry of a function with the width that its examples have, if it has one of its own.
 
     Raises LabelError, with the mend, where it does not give examples, or other ones each time.
@@ -105,7 +107,6 @@ def tried(entry: Entry, label: str, arguments: Mapping[str, Value]) -> Entry:
             raise LabelError(f"{label} {error.deed}") from error
 
     assert entry.anew is not None
-    anew = entry.anew
     made = check_same(label, _RANDOM_MEND, lambda: drawn(entry.function), lambda: drawn(anew()))
     found = [examples.shape[1] for examples in made]
     if found == list(_TRIAL_WIDTHS):
