@@ -17,10 +17,17 @@ from scipy import stats
 
 from winit.findings.database import Database
 from winit.findings.ranking import answers_of, ranking_of
-from winit.sweep.schema import ANSWERS, CELLS, NETWORK_KEYS, RANKING
+from winit.sweep.schema import ANSWERS, CELLS, NETWORK_ORDER, RANKING
 
-PROBE = {"batch": 100, "input": "normal", "dtype": "float32", "outputs": 10, "bias_std": 0.0}
-NETWORK = [key for key in NETWORK_KEYS if key != "initializer"]
+PROBE = {
+    "batch": 100,
+    "input": "normal",
+    "dtype": "float32",
+    "outputs": 10,
+    "bias_std": 0.0,
+    "input_width": 0,
+}
+NETWORK = [key for key in NETWORK_ORDER if key != "initializer"]
 ALIVE = {"vanishing", "exploding", "saturated", "healthy"}
 
 
@@ -36,6 +43,8 @@ def cell(initializer, h=1.0, g=1.0, **settings):
     }
     measured = {"initializer": initializer, "h_std_ratio": h, "g_std_ratio": g}
     made = PROBE | usual | measured | settings
+    first, *_, last = (int(units) for units in [*made["width"].split("-")] * 2)
+    made |= {"width_first": first, "width_last": last}
     if made["status"] == "failed":
         made |= {"verdict": None, "h_std_ratio": None, "g_std_ratio": None}
     return made

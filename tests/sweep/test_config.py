@@ -68,7 +68,13 @@ def test_all_errors_are_told_at_once_each_with_its_path_and_the_nearest_name():
         ("depth", [], "depth", "is empty"),
         ("width", ["0"], "width[0]", "not a width"),
         ("width", ["64-"], "width[0]", "not a width"),
-        ("width", ["64-32-16"], "width[0]", "not a width"),
+        ("width", ["64--16"], "width[0]", "not a width"),
+        ("width", ["64-32-0"], "width[0]", "not a width"),
+        ("width", ["64-32-1000001"], "width[0]", "at most"),
+        ("width", [[64, "x"]], "width[0]", "not a width"),
+        ("probe", {"input_width": 0}, "probe.input_width", "at least 1"),
+        ("probe", {"input": "digits", "input_width": 65}, "probe", "has 64 entries"),
+        ("probe", {"input": "pairs(correlation=0.5)", "input_width": 1}, "probe", "at least 2"),
         ("width", [-5], "width[0]", "not a width"),
         ("seed", [-1], "seed[0]", "at least 0"),
         ("seed", {"count": 0}, "seed.count", "at least 1"),
@@ -93,6 +99,16 @@ def test_bad_values_are_refused(axis, value, path, word):
     found = problems({"grids": [GRID | {axis: value}]})
     assert list(found) == [f"grids[0].{path}"]
     assert word in found[f"grids[0].{path}"]
+
+
+@pytest.mark.parametrize("width", [["64-32-16-8"], [8, "64-32-16-8"], [[64, 32, 16, 8]]])
+def test_a_width_names_no_more_layers_than_there_are(width):
+    grid = GRID | {"width": width}
+    found = problems({"grids": [grid | {"depth": [5, 3]}]})
+    assert found == {"grids[0]": found["grids[0]"]}
+    assert "names 4 hidden layers, and depth is 3; take a depth of at least 4" in found["grids[0]"]
+    made = Config.checked({"grids": [grid | {"depth": [5, 4]}]}, "test")
+    assert made.grids[0].width[-1] == "64-32-16-8"
 
 
 @pytest.mark.parametrize("data", [None, [], "text", {}, {"grids": []}, {"grids": 3}, {"grids": [None]}])

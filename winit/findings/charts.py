@@ -126,11 +126,11 @@ def deepest(database: Database) -> list[Network]:
     kind = ", ".join(["activation", *usual])
     rows = rows_of(
         database,
-        f"""SELECT DISTINCT ON ({kind}) {kind}, depth, width,
+        f"""SELECT DISTINCT ON ({kind}) {kind}, depth, width, width_first, width_last,
                 count(DISTINCT initializer) OVER (PARTITION BY {kind}, depth, width) AS initializers
-            FROM (SELECT DISTINCT {kind}, depth, width, initializer FROM layers)
+            FROM (SELECT DISTINCT {kind}, depth, width, width_first, width_last, initializer FROM layers)
             ORDER BY {kind}, initializers = 1, depth DESC, contains(width, '-'),
-            CAST(split_part(width, '-', 1) AS INTEGER) DESC""",
+            width_first DESC, width_last DESC, width""",
     )
     several = [row for row in rows if row["initializers"] > 1]
     return [

@@ -19,6 +19,7 @@ from winit.errors import WinitError
 from winit.findings.reading import PROTOCOL, ReadOnlyFiles
 from winit.findings.refusals import Shelf, refusal
 from winit.findings.statements import check_reads
+from winit.findings.widths import as_numbers
 from winit.sweep.layout import Results
 from winit.sweep.seals import DamagedError, check_table
 
@@ -215,9 +216,15 @@ class Database:
         """
         try:
             check_reads(self._connection.cursor(), query)
-            return self._connection.sql(query)
+            return self._bound(query)
         except duckdb.Error as error:
             raise self._refusal(error, query) from None
+
+    def _bound(self, query: str) -> duckdb.DuckDBPyRelation:
+        try:
+            return self._connection.sql(as_numbers(self._connection.cursor(), query))
+        except duckdb.Error:  # what is wrong is to be said of the text as it was written
+            return self._connection.sql(query)
 
     def answer(self, query: str, most: int | None = None) -> Answer:
         """The same in batches of rows, or the first ``most`` rows of it.

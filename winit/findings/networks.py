@@ -6,19 +6,20 @@ from typing import Any
 from winit.findings.database import Database
 from winit.findings.drawing import Rows, rows_of, settings_of
 from winit.findings.profiles import MOST_LAYERS
-from winit.sweep.schema import NETWORK_KEYS, PROBE_KEYS
+from winit.sweep.schema import NETWORK_KEYS, NETWORK_ORDER, PROBE_KEYS, SIZE_ORDER
 
 MOST_NETWORKS, MOST_ROWS = 20_000, 250_000
 """So many networks and layers of them fit on a page that opens at once. Of more the deepest come first."""
 
 _KEYS = ", ".join(NETWORK_KEYS)
 _BUT_DEPTH = ", ".join(key for key in NETWORK_KEYS if key != "depth")
-_ORDER = ", ".join(["activation", "depth", "width", *PROBE_KEYS, "initializer"])
+_FIRST = ", ".join(["turn", *NETWORK_ORDER])
+_ORDER = ", ".join(["activation", *SIZE_ORDER, *PROBE_KEYS, "initializer"])
 
 NUMBERED = f"""
     SELECT row_number() OVER (ORDER BY {_ORDER}) - 1 AS number, *
-    FROM (SELECT *, sum(least(depth, {MOST_LAYERS})) OVER (ORDER BY turn, {_KEYS}) AS layers,
-              count(*) OVER (ORDER BY turn, {_KEYS}) AS networks
+    FROM (SELECT *, sum(least(depth, {MOST_LAYERS})) OVER (ORDER BY {_FIRST}) AS layers,
+              count(*) OVER (ORDER BY {_FIRST}) AS networks
           FROM (SELECT *, row_number() OVER (PARTITION BY {_BUT_DEPTH} ORDER BY depth DESC) AS turn
                 FROM summary))
     WHERE layers <= {MOST_ROWS} AND networks <= {MOST_NETWORKS}

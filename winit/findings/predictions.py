@@ -23,7 +23,7 @@ from winit.sweep.layout import Results
 from winit.sweep.origins import carried
 from winit.sweep.plan import sources_in
 from winit.sweep.progress import Progress
-from winit.sweep.schema import COMPARED, NETWORK_KEYS, PROBE_KEYS, THEORY
+from winit.sweep.schema import COMPARED, NETWORK_KEYS, NETWORK_ORDER, PROBE_KEYS, THEORY
 from winit.sweep.seals import write_sealed
 
 ROUNDING = 1e-6
@@ -83,7 +83,7 @@ def theory_of(
     watched: Callable[[Networks], Iterable[Network]] = iter,
     seconds: float | None = None,
 ) -> tuple[pa.Table, list[str]]:
-    """The rows of theory.parquet for each network of ``plan`` with i.i.d. weights, by ``NETWORK_KEYS``.
+    """The rows of theory.parquet for each network of ``plan`` with i.i.d. weights, in ``NETWORK_ORDER``.
 
     Networks of which the computation fails have none; what was raised comes second, each once: mostly by a
     user's own function, else it is an error of winit's. ``watched`` hands the networks on, and may show how
@@ -92,7 +92,7 @@ def theory_of(
     """
     problems: dict[str, None] = {}
     networks = plan.select(NETWORK_KEYS).group_by(list(NETWORK_KEYS)).aggregate([]).to_pylist()
-    networks.sort(key=lambda network: tuple(network.values()))
+    networks.sort(key=lambda network: tuple(network[key] for key in NETWORK_ORDER))
     sources = sources_in(plan)
     tables = [THEORY.empty_table()]
     for network in watched(networks):
@@ -106,7 +106,7 @@ def theory_of(
             problems[error.problem] = None
         else:
             tables += [] if predicted is None else [_rows(network, predicted)]
-    return pa.concat_tables(tables).unify_dictionaries().combine_chunks(), list(problems)
+    return pa.concat_tables(tables).combine_chunks(), list(problems)
 
 
 def _predicted(network: Network, sources: Sources) -> Prediction | None:
@@ -140,8 +140,6 @@ def _rows(network: Network, predicted: Prediction) -> pa.Table:
 
 
 def _column(field: pa.Field, values: Any) -> pa.Array:
-    if pa.types.is_dictionary(field.type):
-        return pa.array(values, pa.string()).dictionary_encode()
     if isinstance(values, np.ndarray):
         return pa.array(values, field.type, from_pandas=True)
     return pa.array(values, field.type)

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from winit.findings import intervals
 from winit.findings.database import Database
-from winit.sweep.schema import ANSWERS, NETWORK_KEYS, RANKING
+from winit.sweep.schema import ANSWERS, NETWORK_KEYS, NETWORK_ORDER, RANKING
 
 _NETWORK = [key for key in NETWORK_KEYS if key != "initializer"]
+_ORDER = ", ".join(key for key in NETWORK_ORDER if key != "initializer")
 _ALIVE = ("vanishing", "exploding", "saturated", "healthy")
 """Verdicts that are a matter of degree; behind the others is a network that learns nothing at all."""
 
@@ -30,7 +31,7 @@ def answers_of(database: Database) -> pa.Table:
     source = f"FROM cells JOIN subjects USING ({keys})"
     found = database.sql(f"""
         WITH subjects AS (
-            SELECT row_number() OVER (ORDER BY {keys}) AS subject, {keys}
+            SELECT row_number() OVER (ORDER BY {_ORDER}) AS subject, {keys}
             FROM (SELECT DISTINCT {keys} FROM cells)),
         {_compared(database, f"SELECT *, 0 AS network {source}", best_only=True)},
         bests AS (
@@ -50,7 +51,7 @@ def ranking_of(database: Database) -> pa.Table:
     keys = ", ".join(_NETWORK)
     found = database.sql(f"""
         WITH networks AS (
-            SELECT row_number() OVER (ORDER BY {keys}) AS network, activation AS subject, *
+            SELECT row_number() OVER (ORDER BY {_ORDER}) AS network, activation AS subject, *
             FROM (SELECT {keys}, list(DISTINCT initializer ORDER BY initializer) AS initializers
                   FROM cells GROUP BY {keys})),
         -- Where most initializers meet; of equals, where they do so in most networks, then the first by name.

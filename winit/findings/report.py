@@ -21,13 +21,24 @@ from winit.findings.together import check_together
 from winit.network.summaries import HISTOGRAM_BINS, MAGNITUDE_DECADES
 from winit.sweep.files import replacing
 from winit.sweep.layout import Results
+from winit.sweep.schema import RUN_SORT_KEYS, SORT_KEYS
 
 _SCRIPTS = ("data.js", "draw.js", "explore.js")
 _PLACE = ("activation", "depth", "width", "unusual", "best", "tied")
 _MOST_FAILURES, _MOST_TIED = 100, 4
 # What the page says of each network.
 _TOLD = (
-    *("number", "initializer", "activation", "depth", "width", "unusual", "place"),
+    *(
+        "number",
+        "initializer",
+        "activation",
+        "depth",
+        "width",
+        "width_first",
+        "width_last",
+        "unusual",
+        "place",
+    ),
     *("verdict", "activation_verdict", "gradient_verdict", "agreeing", "seeds"),
     *(f"{ratio}_std_ratio_{part}" for ratio in "hg" for part in ("mean", "low", "high")),
     "to_theory",
@@ -255,12 +266,15 @@ def _how_it_was_made(database: Database) -> list[tuple[str, str]]:
 def _failures(database: Database) -> list[Failure]:
     """Of cells and of training runs."""
     named = "concat(initializer, ', ', activation, ', depth ', depth, ', width ', width, ', seed ', seed)"
-    queries = {"cells": named, "training_runs": f"concat({named}, ', learning rate ', learning_rate)"}
+    queries = {
+        "cells": (named, SORT_KEYS),
+        "training_runs": (f"concat({named}, ', learning rate ', learning_rate)", RUN_SORT_KEYS),
+    }
     return [
         Failure(*row)
-        for view, name in queries.items()
+        for view, (name, order) in queries.items()
         if view in database.views
         for row in database.sql(
-            f"SELECT {name}, error FROM {view} WHERE status = 'failed' ORDER BY ALL"
+            f"SELECT {name}, error FROM {view} WHERE status = 'failed' ORDER BY {', '.join(order)}"
         ).fetchall()
     ]

@@ -19,9 +19,10 @@ from winit.findings.tables import Table
 from winit.findings.together import check_together
 from winit.sweep.files import folder_at, remove_forgotten, replacing_all
 from winit.sweep.layout import Results
-from winit.sweep.schema import COMPARED, NETWORK_KEYS, RATIOS, SUMMARY
+from winit.sweep.schema import COMPARED, NETWORK_KEYS, NETWORK_ORDER, RATIOS, SUMMARY
 
 _GROUP = ", ".join(NETWORK_KEYS)
+_ORDER = ", ".join(NETWORK_ORDER)
 
 
 def summarize(results: Results) -> None:
@@ -71,7 +72,7 @@ def summary_of(database: Database) -> pa.Table:
         GROUP BY {_GROUP}),
         compared AS (SELECT {_GROUP}, {lists} FROM ({COMPARISON}) GROUP BY {_GROUP})
         SELECT * FROM summary LEFT JOIN compared USING ({_GROUP}) LEFT JOIN ({_DEPTH_SCALES}) USING ({_GROUP})
-        ORDER BY {_GROUP}
+        ORDER BY {_ORDER}
         """).to_arrow_table()
     columns = {name: grouped[name] for name in SUMMARY.names if name in grouped.column_names}
     for ratio in RATIOS:
@@ -122,7 +123,7 @@ def _summary(database: Database) -> Table:
 
 def _theory(database: Database) -> Table:
     """How far every layer is from theory; for people the far end of each network, forward and backward."""
-    compared = database.sql(f"{COMPARISON} ORDER BY ALL").to_arrow_table()
+    compared = database.sql(f"{COMPARISON} ORDER BY {_ORDER}, layer").to_arrow_table()
     keys = tables.telling(compared)
     names = [f"{name}{part}" for name in COMPARED for part in ("", "_predicted", "_to_theory", "_z")]
     ends = (
@@ -130,7 +131,7 @@ def _theory(database: Database) -> Table:
         for name in names
     )
     rows = database.sql(
-        f"SELECT {_GROUP}, {', '.join(ends)} FROM ({COMPARISON}) GROUP BY {_GROUP} ORDER BY ALL"
+        f"SELECT {_GROUP}, {', '.join(ends)} FROM ({COMPARISON}) GROUP BY {_GROUP} ORDER BY {_ORDER}"
     ).to_arrow_table()
     header = [*keys, "std of h", "predicted", "ratio", "z", "std of g", "predicted", "ratio", "z"]
 

@@ -32,9 +32,13 @@ class Table:
 
 
 def telling(rows: pa.Table) -> list[str]:
-    """What tells the networks of one activation apart: of the probe, the keys that are not all the same."""
-    same = {key for key in PROBE_KEYS if len(rows[key].unique()) <= 1} | {"activation"}
-    return [key for key in NETWORK_KEYS if key in rows.column_names and key not in same]
+    """What tells the networks of one activation apart: of the probe, the keys that are not all the same.
+
+    The width is there as the config has it, and not in numbers once more.
+    """
+    untold = {key for key in PROBE_KEYS if len(rows[key].unique()) <= 1}
+    untold |= {"activation", "width_first", "width_last"}
+    return [key for key in NETWORK_KEYS if key in rows.column_names and key not in untold]
 
 
 def write(new: Callable[[Path], Path], folder: Path, name: str, table: Table) -> None:

@@ -91,7 +91,7 @@ def _metadata(path: Path) -> Mapping[bytes, bytes] | None:
     """Of a Parquet file; None where it cannot be read, which whoever reads the rest will say."""
     try:
         return pq.read_metadata(path).metadata or {}
-    except (pa.ArrowException, OSError):
+    except (ValueError, pa.ArrowException, OSError):
         return None
 
 

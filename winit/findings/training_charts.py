@@ -30,10 +30,11 @@ from winit.findings.names import file_name
 from winit.findings.palette import PAPER, SERIES, SHAPES
 from winit.findings.palette import TRAINING_VERDICTS as VERDICTS
 from winit.findings.trainability import trainability_map
-from winit.sweep.schema import TASK_KEYS
+from winit.sweep.schema import SIZE_ORDER, TASK_KEYS
 
 # What the runs in one figure share: all but initializer, depth and seed.
 _SHARED = ("data", "activation", "width", "learning_rate", *(key for key in TASK_KEYS if key != "data"))
+_WIDTH_ORDER = SIZE_ORDER[1:]
 
 
 def figures(database: Database) -> list[Figure]:
@@ -41,10 +42,11 @@ def figures(database: Database) -> list[Figure]:
     if "training_runs" not in database.views:
         return []
     keys = ", ".join(_SHARED)
+    order = ", ".join(", ".join(_WIDTH_ORDER) if key == "width" else key for key in _SHARED)
     found = rows_of(
         database,
         f"""SELECT {keys}, count(DISTINCT initializer) > 1 AS several FROM training_runs
-            WHERE status = 'ok' GROUP BY {keys} ORDER BY {keys}""",
+            WHERE status = 'ok' GROUP BY {order} ORDER BY {order}""",
     )
     if not found:
         return []
@@ -107,11 +109,12 @@ def _overview(database: Database) -> Figure:
 def _verdicts(database: Database) -> Rows:
     rows = rows_of(
         database,
-        f"""SELECT initializer, data, activation, depth, width, learning_rate,
+        f"""SELECT initializer, data, activation, {", ".join(SIZE_ORDER)}, learning_rate,
                 mode(verdict ORDER BY verdict) AS verdict, count(*) AS runs,
                 avg(final_accuracy) AS accuracy, {", ".join(TASK_KEYS[1:])}
             FROM training_runs WHERE status = 'ok' GROUP BY ALL
-            ORDER BY depth, width, learning_rate, steps DESC, batch, initializer, activation, data""",
+            ORDER BY {", ".join(SIZE_ORDER)}, learning_rate, steps DESC, batch, initializer, activation,
+                data""",
     )
     # What most networks have goes without saying.
     settings = [tuple((key, row[key]) for key in TASK_KEYS if key not in {"data", "outputs"}) for row in rows]

@@ -96,6 +96,12 @@ def given_widths(width: str) -> tuple[int, ...]:
     return tuple(map(int, width.split("-")))
 
 
+def width_ends(width: str) -> tuple[int, int]:
+    """The first and the last number in a width; of a constant one they are the same."""
+    given = given_widths(width)
+    return given[0], given[-1]
+
+
 def is_constant(width: str) -> bool:
     """Whether a network of this width is the start of any deeper one."""
     return "-" not in width

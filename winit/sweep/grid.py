@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from winit.network.cells import width_ends
+
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -29,7 +31,8 @@ class Grid:
         settings, *axes = products[0]
         levels = {settings: list(dict.fromkeys(value for product in products for value in product[settings]))}
         for axis in axes:
-            levels[axis] = sorted({value for product in products for value in product[axis]})
+            values = {value for product in products for value in product[axis]}
+            levels[axis] = sorted(values, key=_by_size if axis == "width" else None)
         place = {axis: {value: i for i, value in enumerate(values)} for axis, values in levels.items()}
         shape = tuple(map(len, levels.values()))
         # A point is one number in mixed radix: sorting and uniting the products is one np.unique.
@@ -101,6 +104,10 @@ class Grid:
         """Whether the next point differs on one of these axes."""
         numbers = self.numbers(axes)
         return np.append(numbers[1:] != numbers[:-1], True)
+
+
+def _by_size(width: str) -> tuple[int, int, str]:
+    return *width_ends(width), width
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[list[Any], Integers]:

@@ -162,7 +162,10 @@ class Results:
             manifest.unlink()
 
     def read_plan(self) -> pa.Table:
-        """The plan as it was written. Raises WinitError where there is none, and where it is damaged."""
+        """The plan as it was written. Raises WinitError where there is none, and where it is damaged.
+
+        Likewise where another version of winit made it, with other columns.
+        """
         if not self.plan.exists():
             raise WinitError(f"there is no {self.plan}; run `winit plan --write` first")
         try:
@@ -171,4 +174,15 @@ class Results:
             raise WinitError(f"{error}; {MAKE_PLAN}") from None
         if SHARDS_KEY not in plan.schema.metadata:
             raise WinitError(f"{self.plan} is another table, no plan; {MAKE_PLAN}")
+        _check_version(plan, self.plan)
         return plan
+
+
+def _check_version(plan: pa.Table, path: Path) -> None:
+    """Raise WinitError where a plan has not the columns of this version."""
+    from winit.sweep.schema import PLAN, TRAINING_PLAN  # it takes a second to load
+
+    there = dict(zip(plan.schema.names, plan.schema.types, strict=True))
+    expected = TRAINING_PLAN if "learning_rate" in there else PLAN
+    if any(there.get(field.name) != field.type for field in expected):
+        raise WinitError(f"{path} is of another version of winit; {MAKE_PLAN}")

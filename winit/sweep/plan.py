@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from winit.errors import WinitError
-from winit.network.cells import Probe, cell_id, hidden_widths, is_constant
+from winit.network.cells import Probe, cell_id, hidden_widths, is_constant, width_ends
 from winit.network.sources import Source, Sources, identity
 from winit.network.training import Task, run_id
 from winit.sweep.config import Config
@@ -219,8 +219,11 @@ def _planned(
         axis: [identity(label, sources) for label in grid.levels[axis]]
         for axis in ("initializer", "activation")
     }
+    ends = np.array([width_ends(width) for width in grid.levels["width"]], np.int32)[grid.codes["width"]]
     columns = {name: pa.array(values) for name, values in cost.items()}
     columns |= {
+        "width_first": pa.array(ends[:, 0]),
+        "width_last": pa.array(ends[:, 1]),
         "cell_id": pa.array(ids(grid.with_levels(**with_texts))),
         "block": pa.array(block, pa.int32()),
         "shard": pa.array(shard, pa.int32()),

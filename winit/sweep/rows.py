@@ -1,16 +1,16 @@
 """What the kernel and the training probe give, as the rows of their tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from winit.network import training
-from winit.network.cells import hidden_widths, input_width
+from winit.network.cells import Cell, hidden_widths, input_width, width_ends
 from winit.network.datasets import dataset
 from winit.network.diagnostics import COLUMNS, Column
 from winit.network.kernel import Measured
-from winit.network.training import Trained
+from winit.network.training import Run, Trained
 from winit.sweep.schema import (
     ARROW_TYPES,
     CELL_KEYS,
@@ -30,8 +30,9 @@ def layer_rows(measured: Sequence[Measured]) -> pa.Table:
     cells = [m.cell for m in measured]
     rows = [cell.depth + 1 for cell in cells]
     settings = {name: [getattr(cell.probe, name) for cell in cells] for name in PROBE_KEYS}
-    keys = {"cell_id": [cell.id for cell in cells]}
+    keys: dict[str, list[object]] = {"cell_id": [cell.id for cell in cells]}
     keys |= {name: [getattr(cell, name) for cell in cells] for name in CELL_KEYS} | settings
+    keys |= _ends(cells)
     columns = _repeated(keys, rows, LAYERS)
     fan_out = [_units(m) for m in measured]
     columns["layer"] = pa.array(np.concatenate([np.arange(n) for n in rows]), pa.int32())
@@ -48,9 +49,10 @@ def training_rows(trained: Sequence[Trained]) -> pa.Table:
         return TRAINING.empty_table()
     runs = [t.cell for t in trained]
     rows = [len(t.table["step"]) for t in trained]
-    keys = {"cell_id": [run.id for run in runs]}
+    keys: dict[str, list[object]] = {"cell_id": [run.id for run in runs]}
     for name in RUN_KEYS:
         keys[name] = [getattr(run.task if name in TASK_KEYS else run, name) for run in runs]
+    keys |= _ends(runs)
     columns = _repeated(keys, rows, TRAINING)
     for name in ("step", "layer"):
         columns[name] = pa.array(np.concatenate([t.table[name] for t in trained]), pa.int32())
@@ -67,18 +69,18 @@ def training_rows(trained: Sequence[Trained]) -> pa.Table:
     return pa.table([columns[name] for name in TRAINING.names], schema=TRAINING)
 
 
+def _ends(cells: Sequence[Cell] | Sequence[Run]) -> dict[str, list[object]]:
+    """The widths in numbers."""
+    first, last = zip(*(width_ends(cell.width) for cell in cells), strict=True)
+    return {"width_first": list(first), "width_last": list(last)}
+
+
 def _repeated(
     keys: Mapping[str, Sequence[object]], rows: Sequence[int], schema: pa.Schema
 ) -> dict[str, pa.Array]:
     """The keys of each cell on so many rows."""
     repeat = pa.array(np.repeat(np.arange(len(rows)), rows))
-    return {name: _array(values, schema.field(name).type).take(repeat) for name, values in keys.items()}
-
-
-def _array(values: Iterable[object], type_: pa.DataType) -> pa.Array:
-    if pa.types.is_dictionary(type_):
-        return pa.array(values, type_.value_type).dictionary_encode()
-    return pa.array(values, type_)
+    return {name: pa.array(values, schema.field(name).type).take(repeat) for name, values in keys.items()}
 
 
 def _units(measured: Measured) -> tuple[int, ...]:

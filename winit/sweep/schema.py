@@ -4,14 +4,14 @@
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
 from winit.network import training
 from winit.network.diagnostics import COLUMNS, Column
 
-_LABEL = pa.dictionary(pa.int32(), pa.string())
+_LABEL = pa.string()
 # Parquet names the items of a list "element"; so do we, for one schema in memory and in the files.
 COUNTS = pa.list_(pa.field("element", pa.uint32()))
 ARROW_TYPES = {"float": pa.float64(), "count": pa.int32(), "counts": COUNTS}
@@ -20,6 +20,13 @@ ARROW_TYPES = {"float": pa.float64(), "count": pa.int32(), "counts": COUNTS}
 def _field(name: str, type_: pa.DataType, description: str, unit: str = "", **more: str) -> pa.Field:
     metadata = {"description": description} | ({"unit": unit} if unit else {}) | more
     return pa.field(name, type_, metadata=metadata)
+
+
+def _coded(fields: Sequence[pa.Field]) -> pa.Schema:
+    """The schema of a plan: labels stand for themselves once, and a million rows of them take little."""
+    coded = pa.dictionary(pa.int32(), pa.string())
+    labels = {field.name for field in fields if field.type == _LABEL} - {"cell_id"}
+    return pa.schema([field.with_type(coded) if field.name in labels else field for field in fields])
 
 
 def _measured(column: Column) -> pa.Field:
@@ -39,6 +46,13 @@ _NETWORK = (
     _field("activation", _LABEL, "canonical label of the activation"),
     _field("depth", pa.int32(), "hidden layers of the network", "layers"),
     _field("width", _LABEL, "as in the config: constant, or a taper first-last", "units"),
+    _field("width_first", pa.int32(), "first number of width: units of hidden layer 1", "units"),
+    _field(
+        "width_last",
+        pa.int32(),
+        "last number of width: units of the last hidden layer, where there are two and more",
+        "units",
+    ),
 )
 _SEED = _field("seed", pa.int64(), "of all the cell's random streams")
 
@@ -69,8 +83,12 @@ _RUN = (*_NETWORK, _field("learning_rate", pa.float64(), "of plain gradient desc
 CELL_KEYS = ("initializer", "activation", "depth", "width", "seed")
 PROBE_KEYS = tuple(field.name for field in _PROBE)
 NETWORK_KEYS = (*(field.name for field in _NETWORK), *PROBE_KEYS)
-"""What a network is under its probe: a cell, but for the seed."""
-SORT_KEYS = ("activation", "initializer", "depth", "width", "seed", *PROBE_KEYS, "cell_id")
+"""What a network is under its probe: a cell, but for the seed. A width's numbers follow from it."""
+SIZE_ORDER = ("depth", "width_first", "width_last", "width")
+"""The order of networks' sizes, by the numbers: as texts 1024 would come before 64."""
+NETWORK_ORDER = ("initializer", "activation", *SIZE_ORDER, *PROBE_KEYS)
+"""``NETWORK_KEYS`` in this order."""
+SORT_KEYS = ("activation", "initializer", *SIZE_ORDER, "seed", *PROBE_KEYS, "cell_id")
 """The order of the rows of every table of cells; ``layer`` follows in the layers table."""
 TASK_KEYS = tuple(field.name for field in _TASK)
 TRAINED_KEYS = ("initializer", "activation", "depth", "width", "learning_rate", "seed")
@@ -80,8 +98,7 @@ RUN_SORT_KEYS = (
     "data",
     "activation",
     "initializer",
-    "depth",
-    "width",
+    *SIZE_ORDER,
     "learning_rate",
     "seed",
     *TASK_KEYS[1:],
@@ -102,7 +119,7 @@ LAYERS = pa.schema(
     ]
 )
 
-PLAN = pa.schema(
+PLAN = _coded(
     [
         _CELL_ID,
         *_NETWORK,
@@ -128,7 +145,7 @@ TRAINING = pa.schema(
     ]
 )
 
-TRAINING_PLAN = pa.schema(
+TRAINING_PLAN = _coded(
     [
         _CELL_ID,
         *_RUN,

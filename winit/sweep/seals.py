@@ -61,7 +61,7 @@ def check_table(path: Path) -> None:
     """
     try:
         metadata = pq.read_metadata(path).metadata or {}
-    except (pa.ArrowException, OSError):
+    except (ValueError, pa.ArrowException, OSError):
         metadata = BLANK_SEAL
     if any(key.startswith(b"winit.") for key in metadata):
         check_seal(path)

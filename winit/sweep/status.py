@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from winit.sweep.kinds import kind_of
 from winit.sweep.layout import Results
-from winit.sweep.schema import TRAINED_KEYS
+from winit.sweep.schema import RUN_SORT_KEYS, SORT_KEYS, TRAINED_KEYS
 from winit.sweep.store import Store
 
 
@@ -38,11 +38,13 @@ def status_of(results: Results, plan: pa.Table) -> Status:
     index = Store(results.parts).index()
     left = missing(plan, index)
     failed = plan.join(index.filter(pc.equal(index["status"], "failed")), "cell_id", join_type="inner")
+    order = RUN_SORT_KEYS if "learning_rate" in plan.schema.names else SORT_KEYS
+    rows = sorted(failed.to_pylist(), key=lambda row: [row[key] for key in order])
     return Status(
         unit=kind_of(plan).unit,
         done=plan.num_rows - left.num_rows - failed.num_rows,
         missing=left,
-        failed=sorted((_name(row), row["error"]) for row in failed.to_pylist()),
+        failed=[(_name(row), row["error"]) for row in rows],
     )
 
 

@@ -27,9 +27,10 @@
   // Filters -------------------------------------------------------------------------------------------------
 
   const form = byId("filters");
-  const values = (name) => [...new Set(networks.map((network) => network[name]))];
+  const values = (name, of = networks) => [...new Set(of.map((network) => network[name]))];
   const options = { activation: values("activation").sort(), depth: values("depth").sort((a, b) => a - b),
-    width: values("width").sort((a, b) => parseInt(a) - parseInt(b) || a.localeCompare(b)),
+    width: values("width", [...networks].sort((a, b) =>
+      a.width_first - b.width_first || a.width_last - b.width_last || a.width.localeCompare(b.width))),
     unusual: values("unusual").sort(), verdict: Object.keys(data.verdicts).filter((name) => values("verdict").includes(name)) };
   for (const [name, list] of Object.entries(options)) {
     form.elements[name].append(...list.map((value) =>
