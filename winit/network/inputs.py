@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +162,7 @@ class Input:
     @property
     def correlation(self) -> float | None:
         """The cosine between the two examples of a pair, None where the examples are no pairs."""
-        return float(dict(self.arguments)["correlation"]) if self.entry.paired else None
+        return cast("float", dict(self.arguments)["correlation"]) if self.entry.paired else None
 
 
 @lru_cache(maxsize=256)
