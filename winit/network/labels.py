@@ -337,8 +337,13 @@ def resolve(
     elif call.name in catalogue:
         entry = catalogue[call.name]
     else:
-        lists = f"`winit {kind}s` lists them" if len(catalogue) > _FEW else f"allowed: {', '.join(catalogue)}"
         hint = suggestion(call.name, catalogue)
-        raise LabelError(f"unknown {kind} {quoted(call.name)}{hint} ({lists})")
+        raise LabelError(f"unknown {kind} {quoted(call.name)}{hint} ({listing(kind, catalogue)})")
     arguments = bind(call, entry.function)
     return canonical(entry.name, entry.function, arguments), entry, tuple(arguments.items())
+
+
+def listing(kind: str, catalogue: Mapping[str, Entry]) -> str:
+    """Where to see what there is, or that itself where it is little."""
+    few = len(catalogue) <= _FEW
+    return f"allowed: {', '.join(catalogue)}" if few else f"`winit {kind}s` lists them"
