@@ -147,13 +147,30 @@ def test_a_config_that_is_none_is_refused_and_not_written(text, tmp_path):
         ),
         ("initializers", "torch", "torch.nn.Linear", "keras"),
         ("initializers", "xavier", "glorot_normal", "orthogonal"),
+        ("initializers", "HeNormal", "keras.initializers.HeNormal", "glorot"),
         ("activations", "swish", "silu", "relu"),
+        ("activations", "nn.GELU()", "gelu_tanh", "relu"),
     ],
 )
 def test_the_catalogue_is_listed_and_searched(name, part, shown, hidden):
     output = " ".join(run(name, *([part] if part else [])).output.split())
     assert shown in output
     assert hidden not in output
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "said"),
+    [
+        ("initializers", "HeNorml", "unknown initializer 'HeNorml'; did you mean 'he_normal'?"),
+        ("activations", "Foo", "unknown activation 'Foo'"),
+        ("activations", "Softmax", "mixes the units of a layer"),
+    ],
+)
+def test_a_search_that_finds_nothing_says_so(name, part, said):
+    refused = run(name, part)
+    assert refused.exit_code == 1
+    assert said in refused.output
+    assert refused.output.count("\n") == 1
 
 
 def test_a_phase_diagram_is_drawn_to_a_file(tmp_path):

@@ -369,7 +369,7 @@ def test_no_two_entries_share_a_name():
 @pytest.mark.parametrize("entry", ACTIVATIONS.values(), ids=lambda entry: entry.name)
 def test_framework_names_are_dotted_and_each_is_given_once(entry):
     for name in entry.frameworks:
-        assert re.fullmatch(r"(torch|jax|keras)(\.\w+)+( \(.+\))?", name)
+        assert re.fullmatch(r"(torch|jax|keras|tensorflow)(\.\w+)+( \(.+\))?", name)
         others = (other for other in ACTIVATIONS.values() if other is not entry)
         assert not any(name in other.frameworks for other in others)
 

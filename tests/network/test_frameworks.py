@@ -2,7 +2,7 @@
 
 The frameworks are not needed elsewhere; where one is missing its tests are skipped. To run them all::
 
-    pip install torch jax keras flax dm-haiku
+    pip install torch jax keras flax dm-haiku tensorflow
     pytest tests/network/test_frameworks.py
 
 Keras runs on JAX here. Weights are compared by sample, in winit's layout (fan_in, fan_out); activations and
@@ -26,6 +26,7 @@ from winit.network.activations import ACTIVATIONS, activation
 from winit.network.draws import Draws
 from winit.network.initializers import INITIALIZERS, Layer, initializer
 from winit.network.labels import LabelError, arguments_of
+from winit.network.libraries import SIGNATURES, Place, place_of
 
 SHAPE = (400, 600)
 
@@ -437,18 +438,7 @@ def test_every_initializer_of_a_framework_is_in_the_catalogue(module):
 
 # Activations
 
-# Notes of the catalogue: what is given to the framework's function, …
-GIVEN = {
-    "jax.nn.gelu (approximate=False)": {"approximate": False},
-    "torch.nn.GELU (approximate='tanh')": {"approximate": "tanh"},
-    "keras.activations.gelu (approximate=True)": {"approximate": True},
-}
-# … what its own default means here, …
-OTHER_DEFAULT = {
-    "keras.activations.leaky_relu (negative_slope=0.2)": "leaky_relu(negative_slope=0.2)",
-    "keras.layers.PReLU (starts at 0)": "prelu(alpha=0)",
-}
-# … and what is in no version that these tests run with.
+# What is in no version that these tests run with.
 GONE = {"keras.activations.hard_sigmoid (before Keras 3)"}
 
 # How far the framework is away by its own doing.
@@ -458,6 +448,10 @@ AWAY = {
     "torch.nn.Hardsigmoid": 5e-9,
     # 1 + tanh u cancels, and is then multiplied by u'.
     "jax.nn.gelu": 5e-14,
+    # Constants and arguments that are float32 whatever the dtype.
+    "tensorflow.nn.gelu": 5e-8,
+    "tensorflow.nn.gelu (approximate=True)": 5e-8,
+    "tensorflow.nn.leaky_relu (alpha=negative_slope, negative_slope=0.2)": 1e-5,
     "keras.activations.gelu (approximate=True)": 5e-14,
     # On JAX, Keras computes these in float32.
     "keras.activations.tanh": 5e-7,
@@ -469,6 +463,8 @@ AWAY = {
 OTHER_SLOPE = {
     "jax.nn.leaky_relu": {0: 1},
     "keras.activations.leaky_relu": {0: 1},
+    "keras.layers.LeakyReLU": {0: 1},
+    "tensorflow.nn.selu": {0: 1.0507009873554805},
     "jax.nn.hard_tanh": {-1: 1, 1: 1},
     "keras.activations.hard_tanh": {-1: 1, 1: 1},
     "jax.numpy.abs": {0: 1},
@@ -477,26 +473,19 @@ OTHER_SLOPE = {
     "keras.activations.sparse_sigmoid": {-1: 0.25, 1: 0.25},
 }
 
-# Arguments by the framework's name for them.
-RENAMED = {
-    "torch.nn.Hardshrink": {"threshold": "lambd"},
-    "torch.nn.Softshrink": {"threshold": "lambd"},
-    "torch.nn.PReLU": {"alpha": "init"},
-    "keras.activations.threshold": {"value": "default_value"},
-}
 # Functions without the argument that winit has, …
 WITHOUT = {
-    "jax.nn.softplus", "keras.activations.softplus", "keras.layers.PReLU",
-    *(f"{module}.{name}" for module in ("torch", "jax.numpy", "keras.ops") for name in ("sin", "cos")),
+    "jax.nn.softplus", "keras.activations.softplus", "tensorflow.nn.softplus", "tensorflow.nn.elu",
+    "keras.layers.PReLU",
+    *(
+        f"{module}.{name}"
+        for module in ("torch", "jax.numpy", "keras.ops", "tensorflow.math")
+        for name in ("sin", "cos")
+    ),
 }  # fmt: skip
-# … and arguments that winit has not: they change nothing at their defaults, or are entries of their own.
+# … and arguments that winit has not, and that change nothing for it.
 UNUSED = {
-    "torch.nn.Softplus": {"threshold"},
-    "torch.nn.Hardtanh": {"min_val", "max_val", "min_value", "max_value"},
-    "torch.nn.GELU": {"approximate"},
-    "jax.nn.gelu": {"approximate"},
-    "keras.activations.gelu": {"approximate"},
-    "keras.activations.relu": {"negative_slope", "max_value", "threshold"},
+    "torch.nn.Hardtanh": {"min_value", "max_value"},
     "keras.layers.PReLU": {
         "alpha_initializer",
         "alpha_regularizer",
@@ -504,7 +493,7 @@ UNUSED = {
         "shared_axes",
     },
 }
-OF_THE_MODULE = {"inplace", "num_parameters", "device", "dtype"}
+OF_THE_MODULE = {"inplace", "device", "dtype", "name"}
 
 FOUND = [
     (entry.label, where) for entry in ACTIVATIONS.values() for where in entry.frameworks if where not in GONE
@@ -526,6 +515,7 @@ WITH_ARGUMENTS = [
     )
     for where in activation(label).entry.frameworks
     if dotted(where) not in WITHOUT
+    and not ("-1.5" in label and where.startswith("keras.layers."))  # which refuse it
 ]
 
 # Every kink of the catalogue, as a number that is exact; tails; and where tails begin to round.
@@ -565,14 +555,33 @@ def pair_by_jax(made, z):
     return np.asarray(h), np.asarray(derivative)
 
 
+def pair_by_tensorflow(made, z):
+    import tensorflow as tf
+
+    z = tf.constant(z, "float64")
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        h = made(z)
+    return h.numpy(), tape.gradient(h, z, unconnected_gradients="zero").numpy()
+
+
+def place_at(where):
+    """What the catalogue says of a framework's name, as winit reads it."""
+    (entry,) = (entry for entry in ACTIVATIONS.values() if where in entry.frameworks)
+    return place_of(where, entry.function)
+
+
 def their_pair(where, arguments, z):
     """φ(z) and φ'(z) of the framework, in float64."""
-    names = RENAMED.get(dotted(where), {})
-    arguments = {names.get(name, name): value for name, value in arguments.items()} | GIVEN.get(where, {})
+    place = place_at(where)
+    names = {ours: their for their, ours in place.renamed.items()}
+    arguments = {names.get(name, name): value for name, value in arguments.items()} | dict(place.given)
     function = theirs(where)
     if where.startswith("torch."):
         made = function(**arguments) if inspect.isclass(function) else lambda z: function(z, **arguments)
         return pair_by_torch(made, z)
+    if where.startswith("tensorflow."):
+        return pair_by_tensorflow(lambda z: function(z, **arguments), z)
     with float64_in_jax():
         if inspect.isclass(function):
             return pair_by_jax(function(**arguments, dtype="float64"), z)
@@ -582,7 +591,8 @@ def their_pair(where, arguments, z):
 @pytest.mark.parametrize(("label", "where"), [*FOUND, *WITH_ARGUMENTS], ids=short)
 def test_values_and_derivatives_of_activations_are_the_frameworks(label, where):
     given = dict(labels.parse(label).keyword)
-    h, derivative = activation(label if given else OTHER_DEFAULT.get(where, label))(GRID)
+    defaults = ", ".join(f"{name}={value}" for name, value in place_at(where).defaults.items())
+    h, derivative = activation(f"{label}({defaults})" if defaults and not given else label)(GRID)
     for z, slope in OTHER_SLOPE.get(dotted(where), {}).items():
         assert (derivative[z == GRID] != slope).all()
         derivative[z == GRID] = slope
@@ -603,25 +613,34 @@ def test_arguments_and_defaults_of_activations_are_the_frameworks(label, where):
     mine = {
         key: value.default for key, value in arguments_of(activation(label).entry.function).parameters.items()
     }
-    names = {new: old for old, new in RENAMED.get(dotted(where), {}).items()}
+    place = place_at(where)
     found, function = theirs(where), parameters_of(theirs(where))
     skipped = 0 if inspect.isclass(found) else 1  # z
     known = {
-        names.get(key, key): function[key].default
+        place.renamed.get(key, key): function[key].default
         for key in list(function)[skipped:]
         if key not in OF_THE_MODULE
     }
     assert (mine.keys() - known.keys() != set()) == (dotted(where) in WITHOUT)
-    assert known.keys() - mine.keys() <= UNUSED.get(dotted(where), set())
+    assert known.keys() - mine.keys() - SIGNATURES.get(place.name, {}).keys() <= UNUSED.get(place.name, set())
     for name in mine.keys() & known.keys():
-        expected = dict(activation(OTHER_DEFAULT[where]).arguments) if where in OTHER_DEFAULT else mine
-        assert known[name] == expected[name]
+        assert known[name] == {**mine, **place.defaults}[name]
+
+
+@pytest.mark.parametrize("where", SIGNATURES)
+def test_signatures_are_the_frameworks(where):
+    known = {
+        key: value.default
+        for key, value in parameters_of(theirs(where)).items()
+        if key not in {*OF_THE_MODULE, *UNUSED.get(where, ())} and value.default is not value.empty
+    }
+    assert list(known.items()) == list(SIGNATURES[where].items())
 
 
 def test_every_note_on_a_framework_is_tested_here():
     noted = {where for entry in ACTIVATIONS.values() for where in entry.frameworks if where != dotted(where)}
-    tested = {*GIVEN, *OTHER_DEFAULT, *AWAY, *GONE}
-    assert noted == {where for where in tested if where != dotted(where)}
+    read = {where for where in noted if place_at(where) != Place(dotted(where))}
+    assert noted == read | {where for where in {*AWAY, *GONE} if where != dotted(where)}
 
 
 MIXES = "mixes units"

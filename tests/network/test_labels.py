@@ -34,6 +34,10 @@ def resolve(label):
         "example(0.5)",
         " example( mode='in', scale=5e-1 )",
         "example(.5, in, 2)".replace("in", "'in'"),
+        "example(1/2)",
+        "example(scale='0.5', times=2.0)",
+        "example(2**-1, times=sqrt(4))",
+        "example(np.sqrt(0.25), times=1*2)",
     ],
 )
 def test_all_spellings_have_one_label(spelling):
@@ -42,6 +46,56 @@ def test_all_spellings_have_one_label(spelling):
 
 def test_arguments_stand_in_signature_order_without_defaults():
     assert resolve("example(times=3, mode=out, scale=1)")[0] == "example(scale=1.0, mode=out, times=3)"
+
+
+@pytest.mark.parametrize(
+    ("find", "written", "label"),
+    [
+        (initializer, "orthogonal(gain=sqrt(2))", "orthogonal(gain=1.4142135623730951)"),
+        (initializer, "normal(std=1/sqrt(500))", "normal(std=0.044721359549995794)"),
+        (initializer, "mean_field(sigma_w=2**0.5)", "mean_field(sigma_w=1.4142135623730951)"),
+        (initializer, "martens_sparse(links=1e1)", "martens_sparse(links=10)"),
+        (initializer, "martens_sparse(links=2**4)", "martens_sparse(links=16)"),
+        (initializer, "torch.kaiming_normal(a=math.sqrt(5), mode=fan_out)",
+         "torch.kaiming_normal(a=2.23606797749979, mode=fan_out)"),
+        (activation, "sin(omega=2*pi)", "sin(omega=6.283185307179586)"),
+        (activation, "sin(pi)", "sin(omega=3.141592653589793)"),
+        (activation, "leaky_relu(1/3)", "leaky_relu(negative_slope=0.3333333333333333)"),
+    ],
+)  # fmt: skip
+def test_a_canonical_label_has_the_number_that_an_expression_is(find, written, label):
+    assert find(written).label == label
+    assert find(label).label == label
+
+
+def test_the_ends_of_an_interval_may_be_expressions():
+    found = initializer("uniform(-1/sqrt(3), 1/sqrt(3))")
+    assert found.label == f"uniform(low={-1 / 3**0.5!r}, high={1 / 3**0.5!r})"
+
+
+def switch(subject, scaled: bool = True, mode: str | None = None, limit: float | None = None):
+    return subject, scaled, mode, limit
+
+
+@pytest.mark.parametrize("word", ["false", "False", "FALSE", "no", "off", "'false'"])
+def test_true_and_false_may_be_words(word):
+    known = {"switch": Example("switch", (), staticmethod(switch))}
+    assert labels.resolve("example", f"switch(scaled={word})", known)[0] == "switch(scaled=False)"
+    with pytest.raises(labels.LabelError, match="not true or false"):
+        labels.resolve("example", "switch(scaled=maybe)", known)
+
+
+@pytest.mark.parametrize("word", ["None", "none", "null"])
+@pytest.mark.parametrize("argument", ["mode", "limit"])
+def test_none_may_be_a_word_where_it_is_the_default(word, argument):
+    known = {"switch": Example("switch", (), staticmethod(switch))}
+    assert labels.resolve("example", f"switch({argument}={word})", known)[0] == "switch"
+
+
+def test_words_that_could_be_numbers_stay_words_where_words_are_wanted():
+    known = {"switch": Example("switch", (), staticmethod(switch))}
+    for word in ("pi", "off", "'1e3'", "'sqrt(2)'"):
+        assert labels.resolve("example", f"switch(mode={word})", known)[0] == f"switch(mode={word})"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -65,7 +119,17 @@ def test_a_label_keeps_every_digit(scale):
         ("example(scale=1, times=2.5)", ["times is 2.5", "not a whole number"]),
         ("example(scale=1", ["not of the form"]),
         ("example(scale=1)(2)", ["not of the form"]),
-        ("example(scale=print(1))", ["not a number or a word"]),
+        ("example(scale=print(1))", ["'print(1)' in", "'print'", "sqrt(…) and pi"]),
+        ("example(scale=log(2))", ["'log(2)' in", "'log'", "sqrt(…) and pi"]),
+        ("example(scale=2*fan_in)", ["'fan_in' in it", "sqrt(…) and pi"]),
+        ("example(scale=fan_in)", ["scale is 'fan_in'", "not a number"]),
+        ("example(scale=9**9**9)", ["beyond the largest number"]),
+        ("example(scale=1/0)", ["divides by 0"]),
+        ("example(scale=sqrt(-1))", ["root of a negative number"]),
+        ("example(scale=[1])", ["not a number or an expression"]),
+        ("example(scale=None)", ["scale is None", "not a number"]),
+        ("example(scale=1, mode=None)", ["mode is None", "allowed: in, out"]),
+        ("example(scale=1, times=5/2)", ["times is 2.5", "not a whole number"]),
         ("example(**x)", ["not of the form"]),
         ("", ["not of the form"]),
     ],
@@ -95,7 +159,7 @@ ODD = (
     "normal(std=" + "9" * 400 + ")",
     "normal(std=0x" + "f" * 4000 + ")",
     "normal(std=1j)",
-    "normal(std=1 + 1)",
+    "normal(std=1 + x)",
     "normal(std=None)",
     "normal(std='\\d')",
     "normal(std=f'{1}')",

@@ -28,9 +28,14 @@ _LOWEST, _HIGHEST = -2.0, 4.0  # a curve ends here
 _HEAD = """# The catalogue
 
 Made from the entries by `make docs`. A name with arguments is written as a call,
-`leaky_relu(negative_slope=0.2)`; an argument that is left out has the value shown here. `winit initializers`
-and `winit activations` print the same. Your own: [your-own.md](your-own.md). The theory behind the critical
-σ_w: [theory.md](theory.md).
+`leaky_relu(negative_slope=0.2)`; an argument that is left out has the value shown here, and one that is a
+number may be an expression of numbers, + - * / **, brackets, sqrt and pi: `orthogonal(gain=sqrt(2))`,
+`uniform(-1/sqrt(3), 1/sqrt(3))`. `winit initializers` and `winit activations` print the same. What stands
+under elsewhere may be written too, as people write it: `nn.ReLU()`, `F.elu`, `nn.GELU(approximate='tanh')`,
+`tf.keras.initializers.HeNormal()`. It is what it is there, and results have our name for it; one that means
+several things, as `GELU` and `HeNormal` do, is refused with all of them. What stands in brackets behind a
+name there is given to it, is its own default of our argument, or is its name for our argument. Your own:
+[your-own.md](your-own.md). The theory behind the critical σ_w: [theory.md](theory.md).
 """
 
 _INITIALIZERS = """## Initializers

@@ -2,7 +2,8 @@
 
 A catalogue entry is a function whose first parameter is its subject (a layer, a pre-activation) and
 whose other parameters are the arguments a label may give. Two spellings of one thing have one
-canonical label: arguments in signature order, those that equal the default left out.
+canonical label: arguments in signature order, those that equal the default left out, expressions as the
+numbers that they are.
 """
 
 import ast
@@ -22,10 +23,13 @@ from typing import Any, ForwardRef, Literal, Protocol, TypeVar, Union, get_args,
 import numpy as np
 
 from winit.errors import LONGEST_QUOTE, RaisedError, quoted, shortened
+from winit.network.arithmetic import ExpressionError, number_in, number_of
 
 _TYPE_NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
+_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_NOTHING = {"none", "null"}
 
-Value = float | int | str | bool
+Value = float | int | str | bool | None
 
 # A path may have spaces in it; nothing else may.
 _NAME = r"[^()\s][^()]*(?:\.py:\w+|\.np[yz])|[^()\s]+"
@@ -84,10 +88,11 @@ def parse(text: str) -> Call:
         raise LabelError(f"{quoted(text)} gives {', '.join(map(quoted, twice))} twice")
 
     def value_of(node: ast.expr) -> Value:
-        value = _value(node)
-        if value is None:
+        try:
+            value = _value(node)
+        except ExpressionError as error:
             written = quoted(ast.get_source_segment(source, node))
-            raise LabelError(f"{written} in {quoted(text)} is not a number or a word")
+            raise LabelError(f"{written} in {quoted(text)} {error}") from None
         if isinstance(value, int) and abs(value) >= _LARGEST:
             raise LabelError(f"{quoted(value)} in {quoted(text)} is too large")
         return value
@@ -99,17 +104,13 @@ def parse(text: str) -> Call:
     )
 
 
-def _value(node: ast.expr) -> Value | None:
-    """A number, a word, true or false; None where it is anything else."""
+def _value(node: ast.expr) -> Value:
+    """A word, true or false, None, or a number, which may be an expression. Raises ExpressionError."""
     if isinstance(node, ast.Name):  # mode=fan_out, without quotes, as YAML users write it
         return node.id
-    if isinstance(node, ast.Constant) and isinstance(node.value, (float, int, str)):
+    if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, (bool, str))):
         return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        number = node.operand.value if isinstance(node.operand, ast.Constant) else None
-        if isinstance(number, (int, float)) and not isinstance(number, bool):
-            return -number if isinstance(node.op, ast.USub) else number
-    return None
+    return number_of(node)
 
 
 def bind(call: Call, function: Callable[..., Any]) -> dict[str, Value]:
@@ -189,10 +190,16 @@ def _checked(owner: str, parameter: inspect.Parameter, value: Value) -> Value:
     types = [_plain(part) for part in _parts(allowed) if get_origin(part) is not Literal]
     if value is parameter.default or value in choices:
         return value
+    if parameter.default is None and isinstance(value, str) and value.lower() in _NOTHING:
+        return None
+    if isinstance(value, str) and str not in types and object not in types:
+        value = _meant(value, types)
     if float in types and isinstance(value, (int, float)) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise LabelError(f"{owner}: {parameter.name} is {value}; it must be finite")
         return float(value)
+    if type(value) is float and value.is_integer() and int in types and abs(value) < _LARGEST:
+        return int(value)
     if type(value) in types or object in types:
         return value
     wanted = [f"not {_TYPE_NAMES.get(part, getattr(part, '__name__', part))}" for part in types]
@@ -201,6 +208,18 @@ def _checked(owner: str, parameter: inspect.Parameter, value: Value) -> Value:
         wanted.append(f"allowed: {', '.join(words)}")
     hint = suggestion(str(value), words)
     raise LabelError(f"{_short(owner)}: {parameter.name} is {quoted(value)}{hint} ({'; '.join(wanted)})")
+
+
+def _meant(word: str, types: list[Any]) -> Value:
+    """What a word stands for where words are not allowed: true or false, a number, or nothing but itself."""
+    if bool in types and word.lower() in _TRUTHS:
+        return _TRUTHS[word.lower()]
+    if int in types or float in types:
+        try:
+            return number_in(word)
+        except ExpressionError:
+            pass
+    return word
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
@@ -318,8 +337,13 @@ def resolve(
     elif call.name in catalogue:
         entry = catalogue[call.name]
     else:
-        lists = f"`winit {kind}s` lists them" if len(catalogue) > _FEW else f"allowed: {', '.join(catalogue)}"
         hint = suggestion(call.name, catalogue)
-        raise LabelError(f"unknown {kind} {quoted(call.name)}{hint} ({lists})")
+        raise LabelError(f"unknown {kind} {quoted(call.name)}{hint} ({listing(kind, catalogue)})")
     arguments = bind(call, entry.function)
     return canonical(entry.name, entry.function, arguments), entry, tuple(arguments.items())
+
+
+def listing(kind: str, catalogue: Mapping[str, Entry]) -> str:
+    """Where to see what there is, or that itself where it is little."""
+    few = len(catalogue) <= _FEW
+    return f"allowed: {', '.join(catalogue)}" if few else f"`winit {kind}s` lists them"

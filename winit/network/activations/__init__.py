@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from winit.errors import RaisedError
-from winit.network import labels, sources
+from winit.network import labels, lookup, sources
 from winit.network.activations import piecewise, smooth
 from winit.network.activations.elementwise import PARTS, check_elementwise
 from winit.network.activations.entry import Entry, Pair
@@ -131,7 +131,7 @@ def activation(label: str, at_hand: Sources = ()) -> Activation:
 
     try:
         with guarded(label):  # its default arguments are anybody's objects
-            found = Activation(*labels.resolve("activation", label, _NAMES, users))
+            found = Activation(*lookup.resolve("activation", label, _NAMES, users))
     except RaisedError as error:
         raise LabelError(str(error)) from error
     _try(found)

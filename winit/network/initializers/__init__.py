@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from winit.errors import RaisedError
-from winit.network import labels, sources
+from winit.network import labels, lookup, sources
 from winit.network.activations import Activation, activation
 from winit.network.arrays import PLAIN_ARRAYS, Array
 from winit.network.draws import Draws
@@ -183,7 +183,7 @@ def initializer(label: str, at_hand: Sources = ()) -> Initializer:
 
     try:
         with guarded(label):  # its default arguments are anybody's objects
-            found = Initializer(*labels.resolve("initializer", label, _NAMES, users))
+            found = Initializer(*lookup.resolve("initializer", label, _NAMES, users))
     except RaisedError as error:
         raise LabelError(str(error)) from error
     if not sources.is_users(found.entry.name):

@@ -8,6 +8,7 @@ arguments to the examples, and what theory needs to know of them. One's own are 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from winit.errors import RaisedError
 from winit.network import labels, sources
@@ -85,7 +86,7 @@ class Input:
     @property
     def correlation(self) -> float | None:
         """The cosine between the two examples of a pair, None where the examples are no pairs."""
-        return float(dict(self.arguments)["correlation"]) if self.entry.paired else None
+        return cast("float", dict(self.arguments)["correlation"]) if self.entry.paired else None
 
 
 @lru_cache(maxsize=256)

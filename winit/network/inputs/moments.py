@@ -81,15 +81,16 @@ def moments_of(values: Array, shift: float = 0.0, scale: float = 1.0) -> Moments
     """
     count, width = values.shape
     sums, squares, fourths = [], [], 0.0
-    directions = np.zeros(width)
+    # Of an example of zeros there is no direction.
+    directions, directed = np.zeros(width), 0
     for part in parts_of(values):
         x = (part.astype(np.float64) - shift) / scale
         sums.append(x.sum(axis=1))
         squares.append((x**2).mean(axis=1))
         fourths += float((x**4).mean(axis=1).sum())
         norms = np.linalg.norm(x, axis=1, keepdims=True)
-        # Of an example of zeros there is no direction.
         directions += np.divide(x, norms, out=np.zeros_like(x), where=norms > 0).sum(axis=0)
+        directed += np.count_nonzero(norms)
     of_each, square = np.concatenate(sums), np.concatenate(squares)
     some = slice(None, None, -(-count // _MOST_IMAGES))
     return Moments(
@@ -97,7 +98,7 @@ def moments_of(values: Array, shift: float = 0.0, scale: float = 1.0) -> Moments
         second_moments=_in_groups(square),
         excess=0.0,
         fourth_moment=fourths / count,
-        cosine=float((np.square(directions).sum() - count) / (count * (count - 1))) if count > 1 else 1.0,
+        cosine=float((np.square(directions).sum() - directed) / max(directed * (directed - 1), 1)),
         images=Images(of_each[some], square[some], width),
     )
 

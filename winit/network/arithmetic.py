@@ -1,0 +1,143 @@
+"""Numbers as people write them: ``1/sqrt(3)``, ``2**10``, ``1e3``, ``1_000``, ``-pi/2``.
+
+An expression has numbers, ``+ - * / **``, brackets, ``sqrt(…)`` and ``pi``, and means what it means to
+Python: whole numbers stay whole, but for ``/`` and ``sqrt``. Its time and size are bounded, whatever is
+written.
+"""
+
+import ast
+import math
+import operator
+import warnings
+from collections.abc import Callable
+
+from winit.errors import quoted
+
+Number = int | float
+
+ALLOWED = "numbers, + - * / **, brackets, sqrt(…) and pi"
+"""What an expression may have in it."""
+
+LONGEST = 1000
+"""Characters of an expression."""
+_DEEPEST = 100
+"""Operations in one another."""
+_MOST_BITS = 2048
+"""Of a whole number; the largest float has 1024."""
+
+_MODULES = ("math", "np", "numpy")
+
+
+class ExpressionError(ValueError):
+    """What is written is no number: what is wrong with it, a phrase behind the expression, with the mend."""
+
+
+def number_in(text: str) -> Number:
+    """The number that ``text`` is an expression of. Raises ExpressionError where it is none."""
+    if len(text) > LONGEST:
+        raise ExpressionError(f"is longer than {LONGEST:,} characters; write the number")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what Python is about to refuse, such as 1if
+            tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ExpressionError(f"is not a number or an expression; that has {ALLOWED}") from None
+    return number_of(tree)
+
+
+def number_of(node: ast.expr) -> Number:
+    """The number that an expression is, taken apart by Python. Raises ExpressionError where it is none.
+
+    A literal may be infinite, ``1e999``; what is computed is finite.
+    """
+    return _number(node, 0)
+
+
+def _number(node: ast.expr, depth: int) -> Number:
+    if depth > _DEEPEST:
+        raise ExpressionError(f"has more than {_DEEPEST} operations in one another; write the number")
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _number(operand, depth + 1)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_number(operand, depth + 1)
+        case ast.BinOp(left=left, op=sign, right=right):
+            return _combined(_number(left, depth + 1), sign, _number(right, depth + 1))
+        case ast.Call(func=function, args=[argument], keywords=[]) if _name(function) == "sqrt":
+            return _computed(_root, _number(argument, depth + 1))
+        case ast.Name() | ast.Attribute() if _name(node) == "pi":
+            return math.pi
+    raise ExpressionError(_unknown(node))
+
+
+def _name(node: ast.expr) -> str | None:
+    """``sqrt`` of ``sqrt``, ``math.sqrt`` and ``np.sqrt``; None where it is no name."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id=module), attr=name) if module in _MODULES:
+            return name
+    return None
+
+
+def _unknown(node: ast.expr) -> str:
+    if isinstance(node, ast.Call) and _name(node.func) == "sqrt":
+        return "has a sqrt of other than one number; write sqrt(2)"
+    named = node.func if isinstance(node, ast.Call) else node
+    if isinstance(named, (ast.Name, ast.Attribute)):
+        return f"has {quoted(_dotted(named))} in it, which is not known here; an expression has {ALLOWED}"
+    return f"is not a number or an expression; that has {ALLOWED}"
+
+
+def _dotted(node: ast.expr) -> str:
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join(reversed([*parts, node.id] if isinstance(node, ast.Name) else parts))
+
+
+def _combined(left: Number, sign: ast.operator, right: Number) -> Number:
+    if isinstance(sign, ast.BitXor):
+        raise ExpressionError("has ^ in it; write ** for a power")
+    if type(sign) not in _OPERATORS:
+        raise ExpressionError(f"has an operation that is not known here; an expression has {ALLOWED}")
+    return _computed(_OPERATORS[type(sign)], left, right)
+
+
+def _computed(operation: Callable[..., Number | complex], *operands: Number) -> Number:
+    """A finite real number. Raises ExpressionError where that is none."""
+    try:
+        result = operation(*operands)
+    except ZeroDivisionError:
+        raise ExpressionError("divides by 0; write a number that is finite") from None
+    except OverflowError:
+        result = math.inf
+    if isinstance(result, complex):
+        raise ExpressionError("has a root of a negative number in it; write one of 0 or above")
+    if not (result.bit_length() <= _MOST_BITS if isinstance(result, int) else math.isfinite(result)):
+        raise ExpressionError("is beyond the largest number, 1.8e308; write one that is finite")
+    return result
+
+
+def _power(base: Number, exponent: Number) -> Number | complex:
+    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1:
+        # Seen before it is computed, for years perhaps. It has at least half so many bits.
+        most = base.bit_length() * exponent
+        if most > 2 * _MOST_BITS:
+            return math.inf
+    return base**exponent
+
+
+def _root(value: Number) -> Number | complex:
+    return 1j if value < 0 else math.sqrt(value)
+
+
+_OPERATORS: dict[type[ast.operator], Callable[[Number, Number], Number | complex]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: _power,
+}
