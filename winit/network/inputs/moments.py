@@ -90,7 +90,7 @@ def moments_of(values: Array, shift: float = 0.0, scale: float = 1.0) -> Moments
         fourths += float((x**4).mean(axis=1).sum())
         norms = np.linalg.norm(x, axis=1, keepdims=True)
         directions += np.divide(x, norms, out=np.zeros_like(x), where=norms > 0).sum(axis=0)
-        directed += np.count_nonzero(norms)
+        directed += int(np.count_nonzero(norms))
     of_each, square = np.concatenate(sums), np.concatenate(squares)
     some = slice(None, None, -(-count // _MOST_IMAGES))
     return Moments(
