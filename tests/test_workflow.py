@@ -42,8 +42,8 @@ def test_a_run_makes_all_that_it_promises(project):
         "training_runs.parquet",
         "claims.parquet",
         "figures/training.svg",
-        "figures/std-relu.svg",
-        "figures/histograms-relu.png",
+        "figures/std-relu-depth=4-width=16.svg",
+        "figures/histograms-relu-depth=4-width=16.png",
         "report.html",
         "status.txt",
     ):
@@ -62,7 +62,11 @@ def test_the_report_of_snakemake_has_the_figures_with_captions_and_labels(projec
     page = (project / "of-snakemake.html").read_text()
     named = re.findall(r'"labels": ({[^}]*"figure"[^}]*})', page)
     labels = {tuple(json.loads(each).values()) for each in named}
-    assert {("std", "relu"), ("gradient magnitudes", "relu"), ("verdicts", "all networks")} <= labels
+    assert {
+        ("std", "relu-depth=4-width=16"),
+        ("gradient magnitudes", "relu-depth=4-width=16"),
+        ("verdicts", "all networks"),
+    } <= labels
     for words in ("Standard deviation of each layer", "paler where seeds disagree"):
         assert words in page
 
