@@ -99,6 +99,26 @@ def test_a_second_run_does_nothing(project):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
+def test_training_alone_runs_as_a_whole(tmp_path):
+    folder = tiny_project(tmp_path, CONFIG | {"grids": []})
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = folder / "results"
+    assert {path.stem for path in (results / "tables").iterdir()} == {"claims"}
+    assert {path.stem.partition("-")[0] for path in (results / "figures").glob("*.svg")} == {
+        "training",
+        "curves",
+    }
+    assert f"{RUNS} training runs; 0 failed" in (results / "report.html").read_text()
+    counts = [line.split() for line in (results / "status.txt").read_text().splitlines()[2:]]
+    assert counts == [["cells", "0", "0", "0", "0", "–"], ["runs", f"{RUNS}", f"{RUNS}", "0", "0", "–"]]
+    with duckdb.connect() as database:
+        layers = database.sql(f"SELECT count(*) FROM '{results}/layers/*.parquet'").fetchall()
+    assert layers == [(0,)]
+    again = snakemake(folder)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
 def test_an_error_in_the_config_reads_as_from_winit_and_starts_nothing(project, tmp_path):
     bad = CONFIG | {"grids": [GRID | {"initializer": ["he_norml"], "depth": [-1]}]}
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump(bad))

@@ -26,7 +26,7 @@ from winit.sweep.costs import (
 from winit.sweep.engine import blocks
 from winit.sweep.kinds import cells_of
 from winit.sweep.machine import WORKER_BYTES
-from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan
+from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan, shards_of
 from winit.sweep.schema import PLAN, TRAINING_PLAN
 from winit.sweep.settings import ClusterSettings
 
@@ -107,6 +107,15 @@ def test_shards_are_of_even_cost_and_never_share_a_block(shards):
     assert len(pairs) == len({block for block, _ in pairs})
     flops = np.bincount(shard, plan["flops"].to_numpy())[1:]
     assert flops.max() < 1.25 * flops.min()
+
+
+def test_without_grids_there_are_no_cells():
+    config = Config.checked(TINY | {"grids": []}, "test")
+    plan = make_plan(config, shards=3)
+    assert plan.num_rows == 0
+    assert plan.schema.equals(PLAN)
+    assert shards_of(plan) == 3
+    assert make_training_plan(config).num_rows == RUNS
 
 
 def test_the_number_of_shards_and_the_length_of_blocks_do_not_enter_the_identity():

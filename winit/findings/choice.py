@@ -54,6 +54,8 @@ def deepest(database: Database) -> list[Network]:
 
     Networks that have a single initializer are left out, if others have several.
     """
+    if database.trains_alone:
+        return []
     usual = usual_probe(database)
     kind = ", ".join(["activation", *usual])
     rows = rows_of(

@@ -17,7 +17,7 @@ from winit.findings.ranking import answers_of, ranking_of
 from winit.findings.ranking_pages import answers_page, ranking_page
 from winit.findings.tables import Table
 from winit.findings.together import check_together
-from winit.sweep.files import folder_at, remove_forgotten, replacing_all
+from winit.sweep.files import folder_at, remove_forgotten, replacing, replacing_all
 from winit.sweep.layout import Results
 from winit.sweep.schema import COMPARED, NETWORK_KEYS, RATIOS, SUMMARY
 
@@ -25,7 +25,7 @@ _GROUP = ", ".join(NETWORK_KEYS)
 
 
 def summarize(results: Results) -> None:
-    """Write summary.parquet, and each of ``TABLES`` in all formats.
+    """Write summary.parquet, and each of ``TABLES`` in all formats; these not where no cells were planned.
 
     Raises WinitError where theory.parquet is not there yet, and where it is not that of the cells.
     """
@@ -33,6 +33,13 @@ def summarize(results: Results) -> None:
         raise WinitError(f"there is no {results.theory}; run `winit theory` first")
     belongs = check_together(results, ("cells", "layers", "theory"))
     database = Database(results.folder)
+    if database.trains_alone:
+        for name in TABLES:
+            tables.remove(results.tables, name)
+        nothing = SUMMARY.empty_table()
+        with replacing(results.summary) as file:
+            pq.write_table(nothing.replace_schema_metadata(belongs), file, compression="zstd")
+        return
     with database.naming_damage():
         found = {name: _belonging(made(database), belongs) for name, made in TABLES.items()}
     remove_forgotten(folder_at(results.tables))
