@@ -127,7 +127,7 @@ def test_costs_count_the_products_and_arrays_of_a_network():
     products = 2 * 30 * (100 * 100 + 100 * 50)
     assert forward_cost(widths, probe).flops == products
     grams = 30**2 * ((100 + 100) + (100 + 50))
-    assert backward_cost(widths, probe).flops == 2 * 30 * (50 * 7 + 100 * 50) + grams
+    assert backward_cost(widths, probe).flops == 2 * 30 * (2 * 50 * 7 + 100 * 50) + grams
 
 
 @pytest.mark.parametrize(("batch", "width", "depth"), [(64, "256", 8), (300, "128", 8), (50, "300-20", 5)])

@@ -78,6 +78,8 @@ def summary_of(database: Database) -> pa.Table:
         GROUP BY {_GROUP}),
         compared AS (SELECT {_GROUP}, {lists} FROM ({COMPARISON}) GROUP BY {_GROUP})
         SELECT * FROM summary LEFT JOIN compared USING ({_GROUP}) LEFT JOIN ({_DEPTH_SCALES}) USING ({_GROUP})
+        LEFT JOIN (SELECT {_GROUP}, max(y_std) AS y_std_predicted FROM theory GROUP BY {_GROUP})
+            USING ({_GROUP})
         ORDER BY {_GROUP}
         """).to_arrow_table()
     columns = {name: grouped[name] for name in SUMMARY.names if name in grouped.column_names}
