@@ -80,6 +80,7 @@ def measure(
         slope = derivative(DERIVATIVES[nonlinearity](h))
         rows.append(row | activity(h, nonlinearity, direction, z) | slope)
 
+    rows[-1]["y_std"] = np.std(np.dot(activations[-1], readout))
     g = np.dot(cotangent, readout.T)
     for layer in reversed(range(len(weights))):
         delta = g * DERIVATIVES[nonlinearity](activations[layer + 1])

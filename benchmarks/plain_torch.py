@@ -143,7 +143,9 @@ def measure(model: nn.Sequential, activation: str, x: Tensor, cotangent: Tensor)
 
     for layer, phi in zip(model[:-1:2], model[1::2], strict=True):
         phi.register_forward_hook(watch(layer))
-    model(x).backward(cotangent)
+    y = model(x)
+    _, rows[-1]["y_std"] = moments(y.detach())
+    y.backward(cotangent)
     return rows
 
 

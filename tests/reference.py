@@ -104,11 +104,18 @@ def rows(cell: Cell, x=None):
         row = _activity(phi, outputs[index], pre[index], slopes[index], matrices[index])
         row |= _sensitivity(outputs[index - 1], errors[index], slopes[index])
         result.append(row)
+    result[-1] |= output(outputs[-1], readout)
     if probe.input.startswith("pairs"):
         for row, signal in zip(result, [x, *pre[1:]], strict=True):
             pairs = zip(signal[::2].astype(np.float64), signal[1::2].astype(np.float64), strict=True)
             row["pair_correlation"] = np.mean([_cosine(*pair) for pair in pairs])
     return result
+
+
+def output(h, readout):
+    """Of y."""
+    y = (h @ readout).astype(np.float64)
+    return {"y_mean": y.mean(), "y_std": y.std()}
 
 
 def _activity(phi, h, z, slope, w):

@@ -73,6 +73,7 @@ def judged(label, x, cotangent, weights):
     for index in range(len(matrices), 0, -1):
         rows[index] |= reference._sensitivity(outputs[index - 1], g, slopes[index])
         g = (g * slopes[index]) @ matrices[index - 1].T
+    rows[-1]["y_std"] = reference.output(outputs[-1], readout)["y_std"]
     return rows
 
 

@@ -42,8 +42,8 @@ def test_a_run_makes_all_that_it_promises(project):
         "training_runs.parquet",
         "claims.parquet",
         "figures/training.svg",
-        "figures/std-relu.svg",
-        "figures/histograms-relu.png",
+        "figures/std-relu-depth=4-width=16.svg",
+        "figures/histograms-relu-depth=4-width=16.png",
         "report.html",
         "status.txt",
     ):
@@ -62,7 +62,11 @@ def test_the_report_of_snakemake_has_the_figures_with_captions_and_labels(projec
     page = (project / "of-snakemake.html").read_text()
     named = re.findall(r'"labels": ({[^}]*"figure"[^}]*})', page)
     labels = {tuple(json.loads(each).values()) for each in named}
-    assert {("std", "relu"), ("gradient magnitudes", "relu"), ("verdicts", "all networks")} <= labels
+    assert {
+        ("std", "relu-depth=4-width=16"),
+        ("gradient magnitudes", "relu-depth=4-width=16"),
+        ("verdicts", "all networks"),
+    } <= labels
     for words in ("Standard deviation of each layer", "paler where seeds disagree"):
         assert words in page
 
@@ -93,6 +97,26 @@ def test_a_second_run_does_nothing(project):
     run = snakemake(project)
     assert run.returncode == 0
     assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_training_alone_runs_as_a_whole(tmp_path):
+    folder = tiny_project(tmp_path, CONFIG | {"grids": []})
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = folder / "results"
+    assert {path.stem for path in (results / "tables").iterdir()} == {"claims"}
+    assert {path.stem.partition("-")[0] for path in (results / "figures").glob("*.svg")} == {
+        "training",
+        "curves",
+    }
+    assert f"{RUNS} training runs; 0 failed" in (results / "report.html").read_text()
+    counts = [line.split() for line in (results / "status.txt").read_text().splitlines()[2:]]
+    assert counts == [["cells", "0", "0", "0", "0", "–"], ["runs", f"{RUNS}", f"{RUNS}", "0", "0", "–"]]
+    with duckdb.connect() as database:
+        layers = database.sql(f"SELECT count(*) FROM '{results}/layers/*.parquet'").fetchall()
+    assert layers == [(0,)]
+    again = snakemake(folder)
+    assert "Nothing to be done" in again.stdout + again.stderr
 
 
 def test_an_error_in_the_config_reads_as_from_winit_and_starts_nothing(project, tmp_path):

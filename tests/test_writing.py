@@ -23,6 +23,7 @@ ALLOWED = {
     "network/kept.py:save_overload": "compiled code, aside; the numerics know no files of the sweep",
     "findings/portrait.py:_named": "a temporary folder",
     "findings/figures.py:save_figures": "drawing.save replaces all figures",
+    "findings/figures.py:save_chosen": "likewise",
     "findings/reading.py:__init__": "opens to read",
     "findings/tables.py:write": "each path comes from replacing_all",
     "findings/tables.py:write_csv": "the path comes from write",

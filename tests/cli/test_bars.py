@@ -55,8 +55,12 @@ def test_there_is_a_row_for_each_layer_with_theory_and_the_verdict():
     assert shown.exit_code == 0
     lines = shown.output.splitlines()
     rows = winit.simulate("he_normal", "relu", 3, 20, batch=10)
-    predicted = winit.theory("he_normal", "relu", 3, 20, batch=10)["h_std"].to_pylist()
-    for layer, line in enumerate(lines[2:-1]):
+    theory = winit.theory("he_normal", "relu", 3, 20, batch=10)
+    predicted = theory["h_std"].to_pylist()
+    assert lines[-2] == (
+        f"std of y {rows['y_std'][-1].as_py():.3g}, theory {theory['y_std'][-1].as_py():.3g}"
+    )
+    for layer, line in enumerate(lines[2:-2]):
         words = [word for word in line.split() if not set(word) & set(" ▏▎▍▌▋▊▉█")]
         assert words[:3] == [f"{layer}", f"{rows['h_std'][layer].as_py():.3g}", f"{predicted[layer]:.3g}"]
     found = verdict_of(rows)
@@ -94,7 +98,7 @@ def test_the_probe_has_options():
     arguments = ("--depth", "2", "--width", "20", "--batch", "10", "--bias-std", "0.5", "--dtype", "float64")
     lines = simulate("he_normal", "tanh", *arguments, "--input", "uint8").output.splitlines()
     rows = winit.simulate("he_normal", "tanh", 2, 20, batch=10, bias_std=0.5, dtype="float64", input="uint8")
-    assert [line.split()[1] for line in lines[2:-1]] == [f"{std:.3g}" for std in rows["h_std"].to_pylist()]
+    assert [line.split()[1] for line in lines[2:-2]] == [f"{std:.3g}" for std in rows["h_std"].to_pylist()]
 
 
 def test_a_terminal_without_utf8_gets_signs_that_it_has():

@@ -37,7 +37,7 @@ def test_the_group_lists_every_command_with_a_whole_sentence():
 def project(tmp_path_factory):
     """A user's folder with the results of a tiny grid."""
     folder = tiny_project(tmp_path_factory.mktemp("project"))
-    config = tiny(activation="tanh", depth=2, width=8)
+    config = tiny(activation="tanh", depth=2, width=[8, 500])
     (folder / "config/default.yaml").write_text(config.to_yaml())
     (folder / "results").mkdir()
     results = make_findings(folder / "results", config)

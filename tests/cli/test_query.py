@@ -145,11 +145,12 @@ def test_a_terminal_shows_the_columns_that_fit_and_says_so(folder):
     os.close(main_end)
     assert ran.wait() == 0
     assert b"(2 of 336 rows, " in output
-    assert b" of 46 columns; --format csv has all)" in output
+    assert f" of {len(VIEWS['layers'][1])} columns; --format csv has all)".encode() in output
 
 
 def test_a_table_in_a_pipe_has_every_column(ask):
-    assert ask("FROM layers LIMIT 1").output.split()[:46] == list(VIEWS["layers"][1].names)
+    names = VIEWS["layers"][1].names
+    assert ask("FROM layers LIMIT 1").output.split()[: len(names)] == names
 
 
 def test_the_query_may_come_from_standard_input(ask):

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from samples import TINY, make_findings, make_results, tiny
 
+from winit.errors import WinitError
 from winit.findings import charts, palette
+from winit.findings.choice import Choice, chosen, deepest
 from winit.findings.claims.tested import write_claims
 from winit.findings.database import Database
-from winit.findings.drawing import COLUMN, PAGE, Figure, drawn, filled
-from winit.findings.figures import CAPTIONS, save_figures
+from winit.findings.drawing import COLUMN, ENDINGS, PAGE, Figure, drawn, filled
+from winit.findings.figures import CAPTIONS, save_chosen, save_figures
 from winit.findings.figures import page as figures_page
 from winit.findings.layer_charts import LAYER_CHARTS, OUTLINES
 from winit.findings.networks import networks
@@ -23,6 +25,7 @@ from winit.sweep.config import Config
 from winit.sweep.verdicts import TRAINING_VERDICTS, VERDICTS
 
 MILLIMETRES = 25.4 / 96
+DEEPEST = "depth=4-width=16"
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +41,9 @@ def saved(results):
 
 def test_every_chart_is_drawn_for_every_activation(saved):
     assert {path.stem for path in saved.iterdir()} == {
-        *(f"{c.name}-{a}" for c in LAYER_CHARTS for a in ("tanh", "relu")),
-        *(f"phase-{a}" for a in ("tanh", "relu")),
-        *(f"curves-digits-{a}-learning_rate={r}" for a in ("tanh", "relu") for r in (0.1, 1000.0)),
+        *(f"{c.name}-{a}-{DEEPEST}" for c in LAYER_CHARTS for a in ("tanh", "relu")),
+        *(f"phase-{a}-{DEEPEST}" for a in ("tanh", "relu")),
+        *(f"curves-digits-{a}-width=8-learning_rate={r}" for a in ("tanh", "relu") for r in (0.1, 1000.0)),
         "verdicts",
         "training",
     }
@@ -58,6 +61,95 @@ def test_files_fit_one_column_or_both_and_say_what_they_show(saved):
     assert pytest.approx(174, abs=0.2) == PAGE * MILLIMETRES
 
 
+def words_in(path):
+    """All that can be read in a picture."""
+    texts = ET.parse(path).getroot().iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own file
+    return " ".join("".join(text.itertext()) for text in texts)
+
+
+def test_every_picture_says_which_networks_it_shows(saved):
+    for path in saved.glob("*.svg"):
+        words = words_in(path)
+        chart, _, of = path.stem.partition("-")
+        if chart in {*(c.name for c in LAYER_CHARTS), "phase"}:
+            activation = of.partition("-")[0]
+            assert f"4 {activation} layers of width 16" in words, path
+        elif chart in {"curves", "trainability"}:
+            settings = of.removeprefix("digits-").split("-")
+            assert f"digits, {', '.join(settings)}" in words, path
+        else:
+            assert not of
+            assert re.search(r"[24] × (16|8)", words), path
+
+
+def test_titles_of_any_length_stay_within_the_picture():
+    (std,) = [chart for chart in LAYER_CHARTS if chart.name == "std"]
+    rows = [{"network": "a", "layer": layer, "h_std": 1.0 / layer} for layer in (1, 2)]
+    for of in ("10 layers", "word " * 60, "W" * 400, "i" * 400, ""):
+        svg = std.figure("std", of, ["a"], {"measured": rows, "theory": []}).svg()
+        assert float(ET.fromstring(svg).get("width")) == pytest.approx(COLUMN, abs=1)  # noqa: S314
+        if of:
+            assert of.split()[0][:40] in svg
+
+
+def test_networks_that_are_asked_for_are_drawn_beside_what_is_there(results, saved):
+    before = {path.name for path in saved.iterdir()}
+    names = save_chosen(results, Choice(depth=(1,), width=("16", "12-4"), activation=("tanh",)))
+    assert set(names) == {f"{c.name}-tanh-depth=1-width={w}" for c in LAYER_CHARTS for w in ("16", "12-4")}
+    files = {f"{name}{ending}" for name in names for ending in ENDINGS}
+    assert {path.name for path in saved.iterdir()} == before | files
+    words = words_in(saved / "std-tanh-depth=1-width=12-4.svg")
+    assert "1 tanh layer of width 12-4" in words
+    assert "lecun_normal" in words
+    # Labels as anybody writes them; the figure names the initializers that it is of.
+    (std, *_) = save_chosen(
+        results,
+        Choice(("normal(0.01)", "he_normal", "normal(std=0.010)"), ("relu",), (1,), ("16",)),
+    )
+    assert std == "std-relu-depth=1-width=16-he_normal-normal_std=0.01_"
+    assert "lecun_normal" not in words_in(saved / f"{std}.svg")
+    # Drawn anew, the folder is as it was, and what is somebody else's stays.
+    for name in ("std-tanh.svg", "histograms-relu-depth=9.png"):
+        (saved / name).write_bytes(b"")
+    others = {"mine.svg", "std-tanh.pdf", "std.txt"}
+    for name in others:
+        (saved / name).write_bytes(b"")
+    save_figures(results)
+    assert {path.name for path in saved.iterdir()} == before | others
+    for name in others:
+        (saved / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice(depth=(1, 3)), "depth 3; there is: 1, 4"),
+        (Choice(width=("17",)), "width 17; there is: 12-4, 16"),
+        (Choice(activation=("gelu",)), "activation gelu; there is: relu, tanh"),
+        (
+            Choice(initializer=("x.py:f",)),
+            "initializer x.py:f; there is: he_normal, lecun_normal, normal(std=",
+        ),
+        (Choice(initializer=("normal(",)), "initializer normal(; there is: he_normal"),
+    ],
+)
+def test_what_the_results_lack_is_a_line_with_what_they_have(results, choice, words):
+    with pytest.raises(WinitError) as raised:
+        chosen(Database(results.folder), choice)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_values_that_are_there_but_not_together_are_a_line_too(tmp_path):
+    data = copy.deepcopy(TINY) | {"training": None}
+    grid = data["grids"][0] | {"seed": 0, "initializer": "he_normal"}
+    data["grids"] = [grid | {"depth": 1, "width": 8}, grid | {"depth": 2, "width": 9}]
+    database = Database(make_results(tmp_path, Config.checked(data, "test")).folder)
+    with pytest.raises(WinitError, match=r"no network .* depth 1, width 9; .*winit query"):
+        chosen(database, Choice(depth=(1,), width=("9",)))
+    assert {network.depth for network in chosen(database, Choice(depth=(1, 2), width=("9",)))} == {2}
+
+
 def test_every_figure_has_a_caption_for_the_report_of_snakemake(saved):
     names = {path.stem.partition("-")[0] for path in saved.iterdir()}
     assert names <= CAPTIONS.keys() <= names | {"trainability", "claims"}
@@ -66,13 +158,13 @@ def test_every_figure_has_a_caption_for_the_report_of_snakemake(saved):
 
 
 def test_letters_in_a_file_are_of_seven_and_eight_points(saved):
-    text = (saved / "std-tanh.svg").read_text()
+    text = (saved / f"std-tanh-{DEEPEST}.svg").read_text()
     sizes = {round(float(size) * 72 / 96, 2) for size in re.findall(r'font-size="([\d.]+)px"', text)}
     assert sizes == {7.0, 8.0}
 
 
 def test_pngs_have_three_hundred_dots_an_inch(saved):
-    data = (saved / "std-tanh.png").read_bytes()
+    data = (saved / f"std-tanh-{DEEPEST}.png").read_bytes()
     width = int.from_bytes(data[16:20], "big")
     assert width == pytest.approx(COLUMN / 96 * 300, abs=2)
 
@@ -154,8 +246,10 @@ def test_cells_of_different_probes_are_never_drawn_as_one(tmp_path):
     make_findings(tmp_path, Config.checked(TINY | {"grids": [grid, other]}, "test"))
     database = Database(tmp_path)
     names = {figure.name for figure in charts.figures(database)}
-    # What most cells have goes without saying; of two that are equally frequent, the first by name.
-    assert {"std-tanh", "std-tanh-input=uint8-bias_std=0.5"} <= names
+    # Each says in what the results differ; of two equally frequent ones the first by name is usual.
+    probes = ("input=normal-bias_std=0.0", "input=uint8-bias_std=0.5")
+    assert {f"std-tanh-{DEEPEST}-{probe}" for probe in probes} <= names
+    assert f"phase-tanh-{DEEPEST}-{probes[0]}" in names
     # The phase diagram is of the activation, whatever the probe.
     assert len(names) == 1 + (2 * len(LAYER_CHARTS) + 1) * 2
     rows = rows_of_map(networks(database))
@@ -215,11 +309,13 @@ def test_networks_of_one_initializer_are_drawn_where_there_is_no_other(tmp_path)
     data["grids"].append(data["grids"][0] | {"initializer": "constant(1.5)", "activation": "identity"})
     both = make_results(tmp_path / "both", Config.checked(data, "test"))
     names = {figure.name for figure in charts.figures(Database(both.folder))}
-    assert "std-tanh" in names
-    assert "std-identity" not in names
+    assert "std-tanh-depth=4-width=8" in names
+    assert not any("identity" in name for name in names)
     data["grids"] = data["grids"][1:]
     alone = make_results(tmp_path / "alone", Config.checked(data, "test"))
-    assert "std-identity" in {figure.name for figure in charts.figures(Database(alone.folder))}
+    assert "std-identity-depth=4-width=8" in {
+        figure.name for figure in charts.figures(Database(alone.folder))
+    }
 
 
 def test_many_seeds_of_a_deep_network_with_one_initializer_change_no_figure(tmp_path):
@@ -232,8 +328,8 @@ def test_many_seeds_of_a_deep_network_with_one_initializer_change_no_figure(tmp_
         folder = tmp_path / f"{number}"
         folder.mkdir()
         make_results(folder, Config.checked(data, "test"))
-        (network,) = charts.deepest(Database(folder))
-        assert (network.depth, network.width, network.unusual) == (2, "8", ())
+        (network,) = deepest(Database(folder))
+        assert (network.depth, network.width, network.usual) == (2, "8", True)
 
 
 def test_a_figure_of_several_panels_is_as_wide_as_it_is_to_be():

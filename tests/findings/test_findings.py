@@ -67,6 +67,22 @@ def test_one_seed_has_a_mean_and_no_interval(one):
     assert row["h_std_ratio_se"] is row["h_std_ratio_low"] is row["h_std_ratio_high"] is None
 
 
+def test_the_size_of_the_output_is_averaged_and_stands_beside_theory(results):
+    database = Database(results.folder)
+    of_cells = "SELECT cell_id, y_std FROM cells ORDER BY ALL"
+    of_layers = "SELECT cell_id, y_std FROM layers WHERE layer = depth ORDER BY ALL"
+    assert database.sql(of_cells).fetchall() == database.sql(of_layers).fetchall()
+    assert database.count("FROM layers WHERE layer < depth AND y_std IS NOT NULL") == 0
+    rows = database.sql("""SELECT s.y_std_mean, m.y_std, s.y_std_predicted, t.y_std FROM summary s
+        JOIN (SELECT initializer, activation, depth, width, avg(y_std) AS y_std FROM cells GROUP BY ALL) m
+            USING (initializer, activation, depth, width)
+        JOIN theory t USING (initializer, activation, depth, width) WHERE t.layer = t.depth""").fetchall()
+    assert len(rows) == 4 * 2 * 2 * 2
+    for mean, expected, predicted, of_theory in rows:
+        assert mean == pytest.approx(expected)
+        assert predicted == of_theory is not None
+
+
 def test_the_tables_say_the_same_as_the_parquet(results):
     summary = pq.read_table(results.summary)
     with (results.tables / "summary.csv").open(newline="") as file:

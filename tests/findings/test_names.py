@@ -43,6 +43,8 @@ def test_distinct_labels_have_distinct_safe_names(one, other):
         (["prelu(negative_slope=-0.1)"], "prelu_negative_slope=-0.1_"),
         (["relu", "input=normal(mean=2.0)", "bias_std=1e-05"], "relu-input=normal_mean=2.0_-bias_std=1e-05"),
         (["curves", "digits", "tanh", "learning_rate=0.1"], "curves-digits-tanh-learning_rate=0.1"),
+        (["relu", "depth=10", "width=500-50"], "relu-depth=10-width=500-50"),
+        (["relu", "width=4", "normal(std=0.01)", "zeros"], "relu-width=4-normal_std=0.01_-zeros"),
         (["mine.py:ring"], "mine.py_ring"),
     ],
 )

@@ -12,6 +12,7 @@ from samples import make_findings, tiny
 
 import winit
 from winit.findings import charts
+from winit.findings.choice import Network
 from winit.findings.database import Database
 from winit.findings.phase import phase_diagram
 from winit.findings.predictions import theory_of
@@ -182,9 +183,9 @@ def test_a_network_that_theory_cannot_do_is_a_line_and_no_end(error, monkeypatch
 
 @pytest.mark.parametrize(("chart", "value"), [("std", "h_std"), ("gradients", "g_std"), ("cosine", "cosine")])
 def test_figures_draw_theory_dashed_beside_measurement(results, chart, value):
-    network = charts.Network("tanh", 5, "40")
+    network = Network("tanh", 5, "40")
     found = {figure.name: figure for figure in charts.layer_figures(Database(results.folder), network)}
-    figure = found[f"{chart}-tanh"]
+    figure = found[f"{chart}-{network.name}"]
     assert figure.definition["layer"][2]["mark"]["strokeDash"]
     measured, predicted = (
         {row["layer"]: row[value] for row in figure.data[name] if row["network"] == "lecun_normal"}
@@ -198,9 +199,7 @@ def test_figures_draw_theory_dashed_beside_measurement(results, chart, value):
 
 def test_a_phase_diagram_of_a_users_own_activation_is_drawn_without_it(results):
     figures = {figure.name: figure for figure in charts.figures(Database(results.folder))}
-    (name,) = [
-        name for name, figure in figures.items() if name.startswith("phase-") and "bump" in figure.title
-    ]
+    (name,) = [name for name, figure in figures.items() if name.startswith("phase-") and "bump" in figure.of]
     points = figures[name].definition["layer"][-1]["data"]["values"]
     assert [point["names"] for point in points if point["sigma_w2"] == 1.5] == [
         f"{results.folder.parent}/own.py:law"

@@ -46,10 +46,10 @@ def figures(database):
 def test_there_are_figures_for_each_kind_of_runs_of_several_initializers(figures):
     assert set(figures) == {
         "training",
-        "curves-digits-tanh",
-        "curves-digits-relu-learning_rate=0.1",
-        "curves-digits-relu-learning_rate=1000.0",
-        "trainability-digits-tanh",
+        "curves-digits-tanh-width=8-learning_rate=0.1",
+        "curves-digits-relu-width=8-learning_rate=0.1",
+        "curves-digits-relu-width=8-learning_rate=1000.0",
+        "trainability-digits-tanh-width=8-learning_rate=0.1",
     }
 
 
@@ -67,7 +67,7 @@ def test_the_overview_has_every_network_once_with_the_verdict_of_its_seeds(figur
 
 
 def test_curves_are_the_means_over_seeds(figures, database):
-    panels = figures["curves-digits-tanh"].definition["concat"]
+    panels = figures["curves-digits-tanh-width=8-learning_rate=0.1"].definition["concat"]
     assert [panel["vconcat"][0]["title"] for panel in panels] == [
         "1 hidden layer",
         "2 hidden layers",
@@ -80,14 +80,14 @@ def test_curves_are_the_means_over_seeds(figures, database):
 
 
 def test_a_run_that_diverged_ends_where_it_did(figures):
-    panels = figures["curves-digits-relu-learning_rate=1000.0"].definition["concat"]
+    panels = figures["curves-digits-relu-width=8-learning_rate=1000.0"].definition["concat"]
     rows = values(panels[0]["vconcat"][0])
     last = {name: max(r["step"] for r in rows if r["initializer"] == name) for name in ("zeros", "he_normal")}
     assert last["he_normal"] <= last["zeros"] == 12
 
 
 def test_fields_of_the_map_are_the_accuracies_and_cover_the_plane(figures, database):
-    plane, _ = figures["trainability-digits-tanh"].definition["layer"]
+    plane, _ = figures["trainability-digits-tanh-width=8-learning_rate=0.1"].definition["layer"]
     fields = values(plane)
     assert len(fields) == 4 * 3
     for row in fields:
@@ -101,7 +101,7 @@ def test_fields_of_the_map_are_the_accuracies_and_cover_the_plane(figures, datab
 
 
 def test_lines_of_the_map_are_multiples_of_the_depth_scale_by_theory(figures):
-    plane, curves = figures["trainability-digits-tanh"].definition["layer"]
+    plane, curves = figures["trainability-digits-tanh-width=8-learning_rate=0.1"].definition["layer"]
     depths = [row["bottom"] for row in values(plane)] + [row["top"] for row in values(plane)]
     low, high = min(depths) / 4, max(depths) * 4
     found = values(curves)
@@ -144,7 +144,9 @@ def test_curves_survive_a_loss_of_exactly_zero_and_runs_that_all_diverge_at_once
     )
     assert database.sql("SELECT min(loss) FROM training").fetchall() == [(0.0,)]
     figures = {f.name: f.definition for f in training_charts.figures(database)}
-    losses, accuracies = figures["curves-integer_digits-tanh"]["concat"][0]["vconcat"]
+    losses, accuracies = figures["curves-integer_digits-tanh-width=8-learning_rate=100000.0"]["concat"][0][
+        "vconcat"
+    ]
     assert len(values(losses)) < len(values(accuracies))
     wild = {"initializer": ["normal(std=3e38)", "normal(std=2e38)"], "activation": "relu", "depth": 1}
     names = [f.name for f in training_charts.figures(trained(tmp_path / "wild", GRID | wild))]
@@ -153,10 +155,10 @@ def test_curves_survive_a_loss_of_exactly_zero_and_runs_that_all_diverge_at_once
 
 def test_a_single_initializer_is_drawn_where_there_is_no_other(tmp_path):
     names = [f.name for f in training_charts.figures(trained(tmp_path, GRID | {"initializer": "he_normal"}))]
-    assert names == ["training", "curves-digits-tanh"]
+    assert names == ["training", "curves-digits-tanh-width=8-learning_rate=0.1"]
 
 
 def test_without_enough_scales_there_is_no_map(tmp_path):
     few = GRID | {"initializer": ["lecun_normal", "he_normal", "zeros", "orthogonal"]}
     names = [figure.name for figure in training_charts.figures(trained(tmp_path, few))]
-    assert names == ["training", "curves-digits-tanh"]
+    assert names == ["training", "curves-digits-tanh-width=8-learning_rate=0.1"]

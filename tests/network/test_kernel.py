@@ -55,7 +55,7 @@ def assert_agrees(table, expected, dtype):
 
 def scale(name, values):
     """What an error of ``name`` is to be compared with."""
-    if name.startswith(("h_", "z_", "g_", "weight_grad")):
+    if name.startswith(("h_", "z_", "g_", "y_", "weight_grad")):
         if name in {"h_second_moment", "weight_grad_norm"}:
             return abs(values[name])
         prefix = "weight_grad" if name.startswith("weight") else name[0]
@@ -186,6 +186,38 @@ def test_values_that_overflow_are_counted_and_raise_nothing():
     assert (table["distinct_errors"] == -1).all()
     assert table["dead_units"][-1] == -1
     assert table["h_magnitude"][-1][-1] > 0
+
+
+def test_the_size_of_the_output_stands_in_the_row_of_the_last_layer_alone():
+    cells = [Cell("he_normal", "relu", depth, "24", 0, Probe(batch=16)) for depth in (1, 3, 6)]
+    for cell, table in measured(*cells).items():
+        assert np.isnan(table["y_std"][:-1]).all()
+        assert table["y_std"][-1] == pytest.approx(math.sqrt(2 * table["h_second_moment"][-1]), rel=0.6), cell
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [3000, 200_000])
+def test_outputs_that_go_through_the_readout_by_and_by_agree_with_the_reference(outputs, dtype):
+    for label in ("he_normal", "constant(value=0.1)", "zeros"):
+        cell = Cell(label, "relu", 2, "12-6", 0, Probe(batch=70, dtype=dtype, outputs=outputs))
+        expected = reference.rows(cell)[-1]
+        found = measured(cell)[cell]["y_std"][-1]
+        assert found == pytest.approx(expected["y_std"], rel=TOLERANCE[dtype])
+
+
+def test_an_output_that_overflows_has_no_size_and_one_that_is_tiny_has():
+    tables = measured(
+        *(
+            Cell(f"normal(std={std})", "identity", 1, "64", 0, Probe(batch=32))
+            for std in ("1e+20", "1e-15", "1e-19")
+        )
+    )
+    large, small, tiny = (tables[cell] for cell in sorted(tables, key=lambda c: c.initializer))
+    # In order of their names: 1e+20, 1e-15, 1e-19.
+    assert np.isfinite(large["h_std"][1])
+    assert np.isnan(large["y_std"][1])
+    assert small["y_std"][1] == pytest.approx(64 * 1e-30, rel=0.2)
+    assert tiny["y_std"][1] == pytest.approx(64 * 1e-38, rel=0.2)
 
 
 def test_constant_weights_repeat_one_unit_and_one_error():

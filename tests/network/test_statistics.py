@@ -72,6 +72,25 @@ def test_moments_of_float64_hold_over_its_whole_range(size, function):
     assert (second == np.inf) == (size >= 1e160)
 
 
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e160, 1e300])
+@pytest.mark.parametrize("stretch", [1, 7, 40, 100])
+def test_the_standard_deviation_of_parts_is_that_of_the_whole(stretch, size):
+    values = np.random.default_rng(0).normal(1.0, 0.5, (40, 5)) * size
+    parts = [values[start : start + stretch] for start in range(0, 40, stretch)]
+    found = np.array([statistics.moments(part[np.newaxis])[0] for part in parts])
+    std = statistics.pooled_std(found, np.array([len(part) for part in parts]))
+    assert std == pytest.approx((values / size).std() * size, rel=1e-12, abs=0)
+    if len(parts) == 1:  # to the bit
+        assert std == found[0, 1]
+
+
+def test_equal_parts_have_no_deviation_and_what_is_not_finite_has_none_that_is_known():
+    equal = np.array([[0.1, 0.0, 0.01]] * 3)
+    assert statistics.pooled_std(equal, np.array([26, 26, 18])) < 1e-16
+    equal[1] = np.nan
+    assert np.isnan(statistics.pooled_std(equal, np.array([26, 26, 18])))
+
+
 @pytest.mark.parametrize("function", MOMENTS)
 def test_networks_of_sizes_far_apart_have_their_own_moments(function):
     sizes = [1.0, 1e-200, 1e300, 1e-5]

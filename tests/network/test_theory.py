@@ -12,7 +12,7 @@ from winit.network.cells import Cell, Probe
 from winit.network.initializers import INITIALIZERS, initializer
 from winit.network.kernel import measure
 from winit.network.labels import LabelError
-from winit.network.theory import predict
+from winit.network.theory import predict, predicted_stds
 
 IID = [entry.label for entry in INITIALIZERS.values() if initializer(entry.label).is_iid]
 
@@ -64,6 +64,41 @@ def test_at_width_2048_simulation_is_within_three_standard_errors():
             z = (log - getattr(predicted.spread, shift)[1:depth]) / error
             assert (np.abs(z) < 3).all(), (init, phi, name, z)
             assert (np.abs(log) < 0.05).all(), (init, phi, name, log)
+
+
+@pytest.mark.parametrize("width", ["1000", "1200-800"])
+@pytest.mark.parametrize(
+    ("init", "phi"),
+    [
+        ("lecun_normal", "tanh"),
+        ("he_uniform", "relu"),
+        ("glorot_normal", "sigmoid"),
+        ("mean_field(sigma_w=1.5, sigma_b=0.3)", "gelu"),
+        ("normal(std=0.01)", "tanh"),
+        ("constant(value=0.02)", "tanh"),
+        ("zeros", "relu"),
+    ],
+)
+@pytest.mark.parametrize("input_", ["normal", "uint8"])
+def test_the_size_of_the_output_is_that_of_theory(init, phi, width, input_):
+    probe = Probe(batch=200, outputs=400, input=input_, histograms=False)
+    predicted = predict(initializer(init), activation(phi), 3, width, probe)
+    assert np.isnan(predicted.y_std[:-1]).all()
+    tables = [m.table for m in measure(Cell(init, phi, 3, width, seed, probe) for seed in (0, 1))]
+    found = np.mean([table["y_std"][-1] for table in tables])
+    assert found == pytest.approx(predicted.y_std[-1], rel=0.12, abs=1e-12)
+
+
+@pytest.mark.parametrize("init", IID)
+def test_what_is_asked_for_quickly_is_the_same(init):
+    try:
+        whole = theory(init, "gelu")
+        quick = predicted_stds(initializer(init), activation("gelu"), 3, "64", Probe())
+    except LabelError:  # not for this activation
+        return
+    assert (whole is None) is (quick is None)
+    if whole is not None:
+        assert np.array_equal(quick, (whole.h_std, whole.y_std), equal_nan=True)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ def test_the_input_has_no_weights_and_no_gradients(results):
         *("saturated_fraction", "dead_units", "w_mean", "w_std", "distinct_errors"),
         *("g_mean", "g_std", "weight_grad_mean", "weight_grad_std", "weight_grad_norm"),
         "g_magnitude",
+        "y_std",
         "pair_correlation",  # the input is no pairs
     }
 

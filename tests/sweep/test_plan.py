@@ -26,7 +26,7 @@ from winit.sweep.costs import (
 from winit.sweep.engine import blocks
 from winit.sweep.kinds import cells_of
 from winit.sweep.machine import WORKER_BYTES
-from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan
+from winit.sweep.plan import check_memory, check_size, make_plan, make_training_plan, shards_of
 from winit.sweep.schema import PLAN, TRAINING_PLAN
 from winit.sweep.settings import ClusterSettings
 
@@ -109,6 +109,15 @@ def test_shards_are_of_even_cost_and_never_share_a_block(shards):
     assert flops.max() < 1.25 * flops.min()
 
 
+def test_without_grids_there_are_no_cells():
+    config = Config.checked(TINY | {"grids": []}, "test")
+    plan = make_plan(config, shards=3)
+    assert plan.num_rows == 0
+    assert plan.schema.equals(PLAN)
+    assert shards_of(plan) == 3
+    assert make_training_plan(config).num_rows == RUNS
+
+
 def test_the_number_of_shards_and_the_length_of_blocks_do_not_enter_the_identity():
     assert make_plan(tiny(), 1)["cell_id"] == make_plan(tiny(), 7)["cell_id"]
 
@@ -118,7 +127,7 @@ def test_costs_count_the_products_and_arrays_of_a_network():
     products = 2 * 30 * (100 * 100 + 100 * 50)
     assert forward_cost(widths, probe).flops == products
     grams = 30**2 * ((100 + 100) + (100 + 50))
-    assert backward_cost(widths, probe).flops == 2 * 30 * (50 * 7 + 100 * 50) + grams
+    assert backward_cost(widths, probe).flops == 2 * 30 * (2 * 50 * 7 + 100 * 50) + grams
 
 
 @pytest.mark.parametrize(("batch", "width", "depth"), [(64, "256", 8), (300, "128", 8), (50, "300-20", 5)])

@@ -52,6 +52,7 @@ PROMISED = [
     "weight_grad_mean",
     "weight_grad_std",
     "weight_grad_norm",
+    "y_std",
     "h_histogram",
     "h_magnitude",
     "g_magnitude",

@@ -6,17 +6,21 @@ import os
 import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from samples import tiny
 
+from winit.network.diagnostics import COLUMNS
 from winit.network.labels import LONGEST_MESSAGE, printable
 from winit.sweep.engine import blocks
-from winit.sweep.kinds import cells_of
-from winit.sweep.plan import make_plan
+from winit.sweep.kinds import cells_of, kind_of, store_of
+from winit.sweep.layout import Results
+from winit.sweep.plan import make_plan, make_training_plan
 from winit.sweep.schema import LAYERS
+from winit.sweep.status import unfinished
 from winit.sweep.store import Part, Record, Store
 from winit.sweep.tasks import compute
 
@@ -61,6 +65,36 @@ def test_a_cell_that_failed_and_finished_later_is_finished(store, block):
     assert set(store.index()["error"].to_pylist()) == {"ValueError: no"}
     write(store, block)
     assert set(store.index()["status"].to_pylist()) == {"ok"}
+
+
+def test_parts_without_a_column_stay_and_do_not_count(store, block):
+    """As an older version wrote them: their cells are computed anew, and stand in a part beside."""
+    older = replace(block, rows=block.rows.drop_columns(["y_std"]))
+    path = store.write(older)
+    now = Store(store.folder, [column.name for column in COLUMNS])
+    assert now.index().num_rows == 0
+    assert store.index().num_rows == len(block.records)
+    assert path.exists()
+    whole = write(store, block)
+    assert set(now.index()["part"].to_pylist()) == {whole.name}
+    # What is no part at all is set aside as ever.
+    (store.folder / "bad.parquet").write_bytes(b"PAR1")
+    assert now.index().num_rows == len(block.records)
+    assert (store.folder / "set-aside/bad.parquet").exists()
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_a_sweep_computes_anew_what_an_older_version_stored_with_fewer_columns(trains, tmp_path):
+    plan = make_training_plan(tiny()) if trains else make_plan(tiny())
+    sweep = Results(tmp_path, trains=trains)
+    for column in kind_of(plan).measured:
+        part = compute(next(blocks(plan)))
+        Store(sweep.parts).write(replace(part, rows=part.rows.drop_columns([column])))
+        assert unfinished(plan, store_of(sweep, plan).index()).num_rows == plan.num_rows, column
+    # Columns that follow from the plan are not asked for.
+    keys = ["initializer", "fan_in"]
+    Store(sweep.parts).write(replace(part, rows=part.rows.drop_columns(keys)))
+    assert unfinished(plan, store_of(sweep, plan).index()).num_rows == plan.num_rows - len(part.records)
 
 
 POISON = "caf\udce9 \x1b[31m \0" + "x" * 1_000_000

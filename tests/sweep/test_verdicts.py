@@ -39,6 +39,7 @@ def judge(*layers, activation="relu", thresholds=Thresholds()):  # noqa: B008 - 
         "g_mean": 0.0,
         "g_std": 1.0,
         "weight_grad_norm": 1.0,
+        "y_std": 1.0,
     }
     of_hidden = ("dead_units", "saturated_fraction", "derivative_max", "distinct_errors", "weight_grad_norm")
     undefined = dict.fromkeys((*of_hidden, *(f"{of}_{part}" for of in "zwg" for part in ("mean", "std"))))

@@ -5,7 +5,8 @@ import math
 
 import pytest
 from browser import DEVICES, SCHEMES, chromium, opened
-from pages import CASES, CELLS, HOSTILE, large, ordinary, small
+from pages import CASES, CELLS, HOSTILE, large, ordinary, small, written
+from samples import TINY
 
 from winit.findings.claims import CLAIMS
 from winit.findings.database import Database
@@ -339,6 +340,18 @@ def test_a_report_with_little_to_show_opens_as_any_other(browser, tmp_path, case
         assert (drawn == 0) == (case == "all-failed")
         assert opening.page.get_by_text("not tested", exact=True).count() == len(CLAIMS)
         assert (opening.page.locator("#failed").count() == 1) == (case == "all-failed")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_report_of_training_alone_opens_as_any_other(browser, tmp_path, device):
+    with opened(browser, written(tmp_path / "alone", TINY | {"grids": []}), device, name="alone") as opening:
+        walk(opening)
+        opening.screenshot()
+        assert_sound(opening)
+        figures = opening.page.locator("figure").count()
+        assert opening.page.locator(".chart svg").count() == figures > 1
+        assert opening.page.locator("table").count() == 0
+        assert opening.page.locator("nav a").all_inner_texts() == ["Training", "How it was made"]
 
 
 def test_labels_and_errors_are_text_and_never_markup(browser, tmp_path):

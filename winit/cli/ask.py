@@ -195,7 +195,7 @@ def _columns(lines: Iterable[tuple[str, ...]]) -> Any:
 
 def _views(folder: Path) -> Any:
     from winit.cli.screen import cell, table_of
-    from winit.findings.database import Database
+    from winit.findings.database import OF_CELLS, TRAINING_ALONE, Database
     from winit.sweep.schema import VIEWS
 
     try:
@@ -206,7 +206,9 @@ def _views(folder: Path) -> Any:
     table = table_of(["view", "rows", "a row is"], [False, True, False])
     for name, (what, _) in VIEWS.items():
         meant = what.removeprefix("a row for ")
-        if name in database.damaged:
+        if database.trains_alone and name in OF_CELLS:
+            table.add_row(name, "none", f"{meant}; {TRAINING_ALONE}")
+        elif name in database.damaged:
             table.add_row(name, "damaged", cell(f"{meant}; {database.damaged[name]}"))
         elif name in database.missing:
             table.add_row(name, "none yet", cell(f"{meant}; {database.missing[name]} makes it"))

@@ -58,8 +58,9 @@ def simulate(
     """Compute one network, now, and show what each layer did.
 
     The bars are logarithmic; above them stands from which power of ten to which. Theory's std of h stands
-    beside the measured one where the weights are i.i.d. The last line is the verdict, with the factors by
-    which the std of h (from layer 1 to the last) and of g (from the last to layer 1) change.
+    beside the measured one where the weights are i.i.d.; below the table stands that of y, the output. The
+    last line is the verdict, with the factors by which the std of h (from layer 1 to the last) and of g (from
+    the last to layer 1) change.
     """
     from rich.text import Text
 
@@ -82,7 +83,9 @@ def simulate(
     found = verdict_of(rows)
     screen = Screen()
     with reader_may_leave():
-        screen.print(_table(rows, predicted, ascii_only=screen.options.ascii_only))
+        h_predicted, y_predicted = predicted or (None, None)
+        screen.print(_table(rows, h_predicted, ascii_only=screen.options.ascii_only))
+        screen.print(f"std of y {_shown(rows['y_std'][-1].as_py())}, theory {_shown(y_predicted)}")
         screen.print(
             Text.assemble(
                 (found.verdict, "bold"),

@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from winit.cli.group import Command
 from winit.cli.options import (
+    activation_names,
     cluster_option,
+    completing,
     config_option,
+    initializer_names,
     opened,
     results_in,
     results_option,
@@ -147,13 +150,44 @@ def claims(folder: Path) -> None:
     say(f"{tested.num_rows} claims: {in_numbers(tested)}")
 
 
-@click.command(cls=Command, example="winit plot --results results")
+@click.command(
+    cls=Command,
+    example="winit plot --results results\nwinit plot --depth 2 --width 500 --activation tanh",
+)
 @results_option
-def plot(folder: Path) -> None:
-    """Draw the figures as SVG and PNG: figures/."""
-    from winit.findings.figures import save_figures
+@click.option("--depth", type=int, multiple=True, help="Draw networks of this depth; may be repeated.")
+@click.option("--width", multiple=True, help="Of this width, or taper as 500-50; may be repeated.")
+@click.option(
+    "--activation",
+    multiple=True,
+    shell_complete=completing(activation_names),
+    help="With this activation; may be repeated.",
+)
+@click.option(
+    "--initializer",
+    multiple=True,
+    shell_complete=completing(initializer_names),
+    help="With this initializer alone; may be repeated, and all of them are in one figure.",
+)
+def plot(folder: Path, **asked: tuple[Any, ...]) -> None:
+    """Draw the figures as SVG and PNG: figures/.
 
-    save_figures(results_in(folder))
+    Of layers: those of the deepest network of each activation, of several widths the widest; figures of
+    others that are there are removed. With --depth, --width, --activation or --initializer instead the layers
+    of all networks that have these, beside what is there.
+    """
+    from winit.cli.screen import reader_may_leave, say
+    from winit.findings.choice import Choice
+    from winit.findings.figures import save_chosen, save_figures
+
+    results, choice = results_in(folder), Choice(**asked)
+    if not choice:
+        save_figures(results)
+        return
+    names = save_chosen(results, choice)
+    with reader_may_leave():
+        for name in names:
+            say(f"{results.figures / name}.svg")
 
 
 @click.command(cls=Command, example="winit report --results results")

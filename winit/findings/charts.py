@@ -1,14 +1,14 @@
 """Figures of what was pushed through: the verdicts, and what networks did layer by layer, by activation."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
-from winit.findings.database import Database, quoted
-from winit.findings.drawing import Figure, drawn, rows_of, settings_of
+from winit.findings.choice import Network, deepest
+from winit.findings.database import Database
+from winit.findings.drawing import Figure, drawn, rows_of
 from winit.findings.layer_charts import LAYER_CHARTS
-from winit.findings.names import file_name
-from winit.findings.networks import networks, usual_probe
+from winit.findings.networks import networks
 from winit.findings.own import functions_in, is_own
 from winit.findings.phase import phase_diagram, picture
 from winit.findings.predictions import NoTheoryError, theory_for
@@ -21,41 +21,17 @@ from winit.visible import visible
 PHASE = "phase"
 
 
-@dataclass(frozen=True)
-class Network:
-    """Which cells a figure shows, apart from the initializer: one network under one probe."""
-
-    activation: str
-    depth: int
-    width: str
-    probe: tuple[tuple[str, Any], ...] = ()
-    """the probe settings in which the results differ, by name"""
-    unusual: tuple[tuple[str, Any], ...] = ()
-    """those of them that are not those of most networks"""
-
-    @property
-    def where(self) -> str:
-        """The same as an SQL condition."""
-        parts: dict[str, Any] = {"activation": self.activation, "depth": self.depth, "width": self.width}
-        return " AND ".join(f"{name} = {quoted(value)}" for name, value in (parts | dict(self.probe)).items())
-
-    @property
-    def name(self) -> str:
-        """The same as a part of a file name; depth and width follow from the rest."""
-        return file_name(self.activation, *settings_of(self.unusual))
-
-    def __str__(self) -> str:
-        return ", ".join(
-            [f"{self.depth} {self.activation} layers of width {self.width}", *settings_of(self.unusual)]
-        )
-
-
 def figures(database: Database) -> list[Figure]:
     """The verdicts, every layer chart of the deepest network of every activation, and the phase diagrams."""
     made = [verdict_map(networks(database))] if "summary" in database.views else []
-    for network in deepest(database):
-        made += layer_figures(database, network)
-    return [figure for figure in [*made, *phases(database)] if figure is not None]
+    return [
+        figure for figure in [*made, *of_layers(database, deepest(database)), *phases(database)] if figure
+    ]
+
+
+def of_layers(database: Database, shown: Iterable[Network]) -> list[Figure]:
+    """Every layer chart of each of these networks."""
+    return [figure for network in shown for figure in layer_figures(database, network)]
 
 
 def layer_figures(database: Database, network: Network) -> list[Figure]:
@@ -77,19 +53,20 @@ def phases(database: Database) -> list[Figure]:
     if "theory" not in database.views:
         return []
     # The plane is that of the activation, whatever the probe.
-    networks = [network for network in deepest(database) if not network.unusual]
+    networks = [network for network in deepest(database) if network.usual]
     return [figure for network in networks if (figure := _phase_figure(database, network))]
 
 
 def _phase_figure(database: Database, network: Network) -> Figure | None:
     """None where nothing is known of the activation; and where theory cannot do it, which a line says."""
-    title = f"Where the networks stand: {network}"
     try:
         chart = drawn(_phase, database, network)
     except NoTheoryError as error:
         sys.stderr.write(visible(f"{error}") + "\n")
         return None
-    return None if chart is None else Figure(f"{PHASE}-{network.name}", title, PHASE_CAPTION, chart)
+    if chart is None:
+        return None
+    return Figure(f"{PHASE}-{network.name}", _PHASE_TITLE, PHASE_CAPTION, chart, of=str(network))
 
 
 def _phase(database: Database, network: Network) -> Any:
@@ -108,6 +85,7 @@ def _phase(database: Database, network: Network) -> Any:
     return None if plane is None else picture(plane, points)
 
 
+_PHASE_TITLE = "Where the networks stand"
 PHASE_CAPTION = (
     "The depth scale of gradients by theory, 1 / |ln χ₁| layers, over the variances of weights and"
     " biases. Blue: the critical line, χ₁ = 1 at a fixed point of q, where it is infinite (dotted where"
@@ -115,31 +93,3 @@ PHASE_CAPTION = (
     " grows without end); gradients vanish on its left and explode on its right. Points: the networks"
     " measured here, by verdict."
 )
-
-
-def deepest(database: Database) -> list[Network]:
-    """For each activation and probe its deepest network; of several widths the constant and widest one.
-
-    Networks that have a single initializer are left out, if others have several.
-    """
-    usual = usual_probe(database)
-    kind = ", ".join(["activation", *usual])
-    rows = rows_of(
-        database,
-        f"""SELECT DISTINCT ON ({kind}) {kind}, depth, width, width_first, width_last,
-                count(DISTINCT initializer) OVER (PARTITION BY {kind}, depth, width) AS initializers
-            FROM (SELECT DISTINCT {kind}, depth, width, width_first, width_last, initializer FROM layers)
-            ORDER BY {kind}, initializers = 1, depth DESC, contains(width, '-'),
-            width_first DESC, width_last DESC, width""",
-    )
-    several = [row for row in rows if row["initializers"] > 1]
-    return [
-        Network(
-            row["activation"],
-            row["depth"],
-            row["width"],
-            tuple((key, row[key]) for key in usual),
-            tuple((key, row[key]) for key in usual if row[key] != usual[key]),
-        )
-        for row in several or rows
-    ]

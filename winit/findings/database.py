@@ -26,6 +26,9 @@ from winit.sweep.seals import DamagedError, check_table
 _ROWS_OF_A_BATCH = 20_000
 """Of layers with histograms some 20 MB."""
 _MAGIC = b"PAR1"
+OF_CELLS = ("layers", "cells", "theory", "summary", "answers", "ranking")
+"""Views of the cells alone."""
+TRAINING_ALONE = "these results are of training alone, without cells"
 SEALED = ("layers", "cells", "theory", "training", "training_runs")
 """Views whose files have digests."""
 # To ask a question must not take longer than to answer it: the digests of larger files are left to the steps.
@@ -108,12 +111,20 @@ class Database:
         )
         self.views = _Views()
         """The files of each view that can be read."""
+        self.trains_alone = False
+        """Whether no cells were planned: their views hold nothing, and are not there."""
         self._columns: dict[str, list[str]] = {}
         for name, paths in there.items():
             try:
                 self._open(name, paths)
             except _DamagedError as error:
                 self.views.damaged[name] = self._line(name, error)
+        # The count is in the file's footer, which was read: damage elsewhere does not show here.
+        if "cells" in self._columns and self._rows(there["cells"]).count("*").fetchall() == [(0,)]:
+            self.trains_alone = True
+            for name in OF_CELLS:
+                self._close(name)
+                self.missing.pop(name, None)
         # From here on DuckDB can read these files and nothing else, and write none: see ReadOnlyFiles.
         self._connection.execute("SET allowed_paths = $paths", {"paths": list(self._names.values())})
         self._connection.execute("SET python_enable_replacements = false")
@@ -130,6 +141,11 @@ class Database:
         rows.create_view(view)
         self._columns[view] = rows.columns
         self.views[view] = paths
+
+    def _close(self, view: str) -> None:
+        if view in self._columns:
+            del self._columns[view], self.views[view]
+            self._connection.execute(f"DROP VIEW {view}")
 
     def _rows(self, paths: Sequence[Path]) -> duckdb.DuckDBPyRelation:
         try:
@@ -149,8 +165,7 @@ class Database:
                 self._check_columns(view, paths[0], self._rows(paths[:1]))
             except _DamagedError as error:
                 self.views.damaged[view] = self._line(view, error)
-                del self.views[view]
-                self._connection.execute(f"DROP VIEW {view}")
+                self._close(view)
 
     def _check_columns(self, view: str, path: Path, rows: duckdb.DuckDBPyRelation) -> None:
         from winit.sweep.schema import VIEWS
@@ -261,6 +276,11 @@ class Database:
                 self._connection.interrupt()
                 raise
 
+    @property
+    def _shelf(self) -> Shelf:
+        nothing = dict.fromkeys(OF_CELLS, TRAINING_ALONE) if self.trains_alone else {}
+        return Shelf(self._columns, self.missing, self.damaged, nothing)
+
     def _refusal(self, error: Exception, query: str) -> WinitError:
         self.check_columns()
         for view, line in self.damaged.items():
@@ -269,7 +289,7 @@ class Database:
         asked = [view for view in self.views if _names(query, view)]
         if (damage := self._damage(error, asked)) is not None:
             return WinitError(damage)
-        return WinitError(refusal(str(error), Shelf(self._columns, self.missing, self.damaged)))
+        return WinitError(refusal(str(error), self._shelf))
 
 
 class _DamagedError(Exception):

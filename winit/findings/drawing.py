@@ -6,6 +6,7 @@ browser, for its own width and for light or dark (``web/draw.js``).
 """
 
 import math
+import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ NAMES: Any = "@names"
 KEYS: Any = "@keys"
 """the columns of a legend"""
 
+ENDINGS = (".svg", ".png")
+"""of the files of a figure"""
 COLUMN, PAGE = 321, 658
 """Widths of a figure in a paper, 85 and 174 mm: one column, and both."""
 # vl-convert takes a pixel for a point; ours are a 96th of an inch.
@@ -40,6 +43,7 @@ _POINT = 96 / 72
 _ATTEMPTS = 4
 _NAMES = 160  # in a paper
 _LETTER, _SYMBOL = 4.6, 34  # the width of a letter of a key, and of what stands before and behind it
+_OF_TITLE, _OF_SUBTITLE = 6.8, 5.6  # widths of letters that are rather wide
 
 STYLE: dict[str, Any] = {
     "background": "#ffffff",
@@ -94,6 +98,13 @@ class Figure:
     """letters of the longest key of its legend"""
     named: bool = False
     """whether initializers stand beside the panels"""
+    of: str = ""
+    """which networks it shows; nothing where it shows all"""
+
+    @property
+    def heading(self) -> str:
+        """What it shows, and of which networks, in one line."""
+        return f"{self.title}: {self.of}" if self.of else self.title
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -104,7 +115,7 @@ class Figure:
 
     def svg(self) -> str:
         """The figure for a paper. What it says stands in it for those who cannot see it."""
-        words = {"description": f"{self.title}. {self.caption}"}
+        words = {"description": f"{self.heading}. {self.caption}", "title": self._above}
         definition = self.definition | words | {"datasets": self.data}
         if _is_one_view(definition):
             fit = {"autosize": {"type": "fit-x", "contains": "padding"}}
@@ -119,6 +130,13 @@ class Figure:
                 break
             width = max(width + missed / across, 1.0)
         return svg
+
+    @property
+    def _above(self) -> dict[str, Any]:
+        """What stands above it, in lines that are no wider than it is."""
+        lines = textwrap.wrap(self.title, int(self.size / _OF_TITLE))
+        below = textwrap.wrap(self.of, int(self.size / _OF_SUBTITLE))
+        return {"text": lines, "subtitle": below, "anchor": "start", "frame": "bounds", "limit": self.size}
 
     def _rendered(self, definition: dict[str, Any], width: float, columns: int) -> str:
         keys = max(1, math.floor(self.size / (_LETTER * self.longest + _SYMBOL)))
@@ -184,8 +202,8 @@ def save(figures: Iterable[Figure], results: Results) -> None:
         for figure in figures:
             svg = figure.svg()
             png = vl_convert.svg_to_png(svg, scale=_SCALE, ppi=_PPI)
-            new(results.figures / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
-            new(results.figures / f"{figure.name}.png").write_bytes(png)
+            for ending, content in zip(ENDINGS, (svg.encode(), png), strict=True):
+                new(results.figures / f"{figure.name}{ending}").write_bytes(content)
 
 
 def rows_of(database: Database, query: str) -> Rows:

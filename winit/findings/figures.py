@@ -8,9 +8,10 @@ import re
 import sys
 
 from winit.findings import charts, training_charts, verdict_map
+from winit.findings.choice import Choice, chosen
 from winit.findings.claims import evidence
 from winit.findings.database import Database
-from winit.findings.drawing import save
+from winit.findings.drawing import ENDINGS, Figure, save
 from winit.findings.layer_charts import LAYER_CHARTS
 from winit.findings.together import check_together
 from winit.sweep.layout import Results
@@ -27,7 +28,10 @@ CAPTIONS = {
 
 
 def save_figures(results: Results) -> None:
-    """Write every figure as SVG and PNG. Claims are drawn as they were last put to the results."""
+    """Write every figure as SVG and PNG. Claims are drawn as they were last put to the results.
+
+    Figures that are there already and are none of these are removed: they are of other networks or results.
+    """
     check_together(results)
     database = Database(results.folder)
     with database.naming_damage():
@@ -37,6 +41,29 @@ def save_figures(results: Results) -> None:
             *evidence.figures(database).values(),
         ]
     save(made, results)
+    _remove_others(results, made)
+
+
+def save_chosen(results: Results, choice: Choice) -> list[str]:
+    """Write the layer charts of the networks of a choice beside what is there, and give their names.
+
+    Raises WinitError where the results have none.
+    """
+    check_together(results)
+    database = Database(results.folder)
+    with database.naming_damage():
+        made = charts.of_layers(database, chosen(database, choice))
+    save(made, results)
+    return [figure.name for figure in made]
+
+
+def _remove_others(results: Results, made: list[Figure]) -> None:
+    """Whatever is named as a figure of ours, and nothing else."""
+    names = {figure.name for figure in made}
+    for path in results.figures.glob("*"):
+        ours = path.suffix in ENDINGS and path.stem.partition("-")[0] in CAPTIONS
+        if ours and path.stem not in names and not path.is_dir():
+            path.unlink()
 
 
 def page() -> str:

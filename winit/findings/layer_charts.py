@@ -77,7 +77,7 @@ class LayerChart:
         """The chart of networks with these labels, from the data sets of their profiles."""
         return Figure(
             name,
-            f"{self.title}: {of}",
+            self.title,
             self.caption,
             drawn(self.define, self),
             {each: data[each] for each in {self.data, "theory"}},
@@ -85,6 +85,7 @@ class LayerChart:
             PAGE if self.facets else COLUMN,
             len(labels) if self.define is _ridges else 1,
             _ACROSS,
+            of=of,
         )
 
 

@@ -9,6 +9,7 @@ import hashlib
 import re
 
 from winit.network.activations import ACTIVATIONS
+from winit.network.initializers import INITIALIZERS
 from winit.network.inputs import INPUTS
 from winit.network.labels import with_aliases
 
@@ -16,9 +17,9 @@ _UNSAFE = re.compile(r"[^a-z0-9._=-]")
 _LONGEST = 120
 _DIGITS = 16  # of the digest
 _DIGESTED = re.compile(rf".*-[0-9a-f]{{{_DIGITS}}}")
-# What stands between two parts, not before or in a number.
-_BETWEEN = re.compile(r"(?<!=)(?<!\de)-")
-_KNOWN = sorted({*with_aliases(ACTIVATIONS), *INPUTS}, key=len, reverse=True)
+# What stands between two parts, and not before a number, in it, or between the two of a taper.
+_BETWEEN = re.compile(r"(?<!=)-(?!\d)")
+_KNOWN = sorted({*with_aliases(ACTIVATIONS), *with_aliases(INITIALIZERS), *INPUTS}, key=len, reverse=True)
 _CALLED = re.compile(rf"(?P<name>{'|'.join(map(re.escape, _KNOWN))}|.+?\.py_[a-z0-9]+)_(?P<arguments>.+=.+)_")
 _USERS = re.compile(r"(?P<file>.+?\.py)_(?P<function>\w+)")
 

@@ -22,6 +22,8 @@ class Shelf:
     missing: Mapping[str, str]
     damaged: Mapping[str, str] = field(default_factory=dict)
     """the views that cannot be read, each with a line that says so"""
+    nothing: Mapping[str, str] = field(default_factory=dict)
+    """the views that these results will never have, each with the reason"""
 
 
 def refusal(message: str, shelf: Shelf) -> str:
@@ -43,6 +45,8 @@ def _no_view(name: str, shelf: Shelf) -> str:
         return shelf.damaged[name]
     if name in shelf.missing:
         return f"there is no {name} yet; {shelf.missing[name]} makes it"
+    if name in shelf.nothing:
+        return f"there is no {name}: {shelf.nothing[name]} (the views here: {', '.join(shelf.columns)})"
     near = difflib.get_close_matches(name, [*shelf.columns, *shelf.missing], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"there is no view {name!r}{hint} (the views here: {', '.join(shelf.columns)})"

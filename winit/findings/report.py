@@ -8,6 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.compute as pc
+
 from winit.findings import charts, html, palette, profiles, training_charts, verdict_map
 from winit.findings.claims import evidence
 from winit.findings.claims.tested import by_topic, claims_of, in_numbers, measured
@@ -23,7 +25,7 @@ from winit.sweep.files import replacing
 from winit.sweep.layout import Results
 from winit.sweep.schema import RUN_SORT_KEYS, SORT_KEYS
 
-_SCRIPTS = ("data.js", "draw.js", "explore.js")
+_SCRIPTS = ("data.js", "draw.js", "explore.js", "figures.js")
 _PLACE = ("activation", "depth", "width", "unusual", "best", "tied")
 _MOST_FAILURES, _MOST_TIED = 100, 4
 # What the page says of each network.
@@ -68,17 +70,20 @@ def _page(database: Database, config: str) -> str:
     tested = (
         database.sql("FROM claims").to_arrow_table() if "claims" in database.views else claims_of(database)
     )
-    found, answers = networks(database), _answers(database)
-    ((count,),) = database.sql("SELECT count(*) FROM summary").fetchall()
+    cells = not database.trains_alone
+    if not cells:  # what needs them was not tested, and cannot be
+        tested = tested.filter(pc.not_equal(tested["verdict"], "not tested"))
+    found, answers, count = _of_cells(database) if cells else ([], [], 0)
     training, phases = training_charts.figures(database), charts.phases(database)
     of_claims = evidence.figures(database)
     figures = [*training, *phases, *of_claims.values()]
     return html.page(
         "report.html.j2",
-        _SCRIPTS,
+        [script for script in _SCRIPTS if cells or script != "explore.js"],
+        cells=cells,
         style=html.raw(html.part("report.css")),
-        sections=_sections(training, phases),
-        in_short=_in_short(database, found),
+        sections=_sections(cells, tested.num_rows, training, phases),
+        in_short=_in_short(database, found) if cells else _training_in_short(database),
         shown=_shown(len(found), count),
         verdicts={name: "var(--ink)" if c == palette.INK else c for name, c in palette.VERDICTS.items()},
         signs=verdict_map.SIGNS | {None: "–"},
@@ -89,11 +94,11 @@ def _page(database: Database, config: str) -> str:
         evidence=of_claims,
         figures=[{"name": each.name, "text": html.as_script(each.definition)} for each in figures],
         data=html.as_script(_data(found, count, answers, figures)),
-        profiles=html.raw(_profiles(database, len(found))),
+        profiles=html.raw(_profiles(database, len(found)) if cells else ""),
         claims=by_topic(tested),
         in_numbers=in_numbers(tested),
         measured=measured,
-        notes=notes_table(database),
+        notes=notes_table(database) if cells else "",
         notes_source=SOURCE,
         made=_how_it_was_made(database),
         failures=_failures(database),
@@ -102,8 +107,22 @@ def _page(database: Database, config: str) -> str:
     )
 
 
-def _sections(training: list[Figure], phases: list[Figure]) -> list[tuple[str, str]]:
-    there = {"training-networks": bool(training), "phases": bool(phases)}
+def _of_cells(database: Database) -> tuple[Rows, Rows, int]:
+    """The networks that are shown, the answers, and how many networks there are."""
+    ((count,),) = database.sql("SELECT count(*) FROM summary").fetchall()
+    return networks(database), _answers(database), count
+
+
+def _sections(
+    cells: bool, tested: int, training: list[Figure], phases: list[Figure]
+) -> list[tuple[str, str]]:
+    there = {
+        "answer": cells,
+        "compare": cells,
+        "claims": bool(tested),
+        "training-networks": bool(training),
+        "phases": bool(phases),
+    }
     titles = {
         "answer": "The answer",
         "compare": "Compare",
@@ -126,6 +145,16 @@ def _in_short(database: Database, found: Rows) -> str:
         " forward with a batch of examples and backward with a random cotangent, and every layer was"
         " measured:"
         f" {healthy:,} networks{of} are healthy."
+    )
+
+
+def _training_in_short(database: Database) -> str:
+    ((runs, failed, trained),) = database.sql("""
+        SELECT count(*), count(*) FILTER (status = 'failed'), count(*) FILTER (verdict = 'trains')
+        FROM training_runs""").fetchall()
+    return (
+        f"{runs:,} training runs; {failed:,} failed. Each network was trained by plain gradient descent, and"
+        f" every layer was measured along the way: {trained:,} runs train."
     )
 
 

@@ -38,8 +38,15 @@ def verdict_of(layers: pa.Table) -> Verdict:
     return Verdict(*row)
 
 
-def theory_of_std(plan: pa.Table) -> list[float | None] | None:
-    """``h_std`` of theory.parquet for the one network of a plan; None where its weights are not i.i.d.
+class Stds(NamedTuple):
+    """What theory.parquet has of a network: ``h_std`` of each layer, and ``y_std`` of the last one."""
+
+    h: list[float | None]
+    y: float | None
+
+
+def theory_of_std(plan: pa.Table) -> Stds | None:
+    """Of the one network of a plan; None where its weights are not i.i.d.
 
     Raises NoTheoryError where the computation fails.
     """
@@ -54,4 +61,7 @@ def theory_of_std(plan: pa.Table) -> list[float | None] | None:
             Probe(**{key: network[key] for key in PROBE_KEYS}),
             sources,
         )
-    return None if stds is None else [None if math.isnan(std) else std for std in stds.tolist()]
+    if stds is None:
+        return None
+    h, y = ([None if math.isnan(std) else std for std in of.tolist()] for of in stds)
+    return Stds(h, y[-1])

@@ -17,7 +17,7 @@ from winit.findings.ranking import answers_of, ranking_of
 from winit.findings.ranking_pages import answers_page, ranking_page
 from winit.findings.tables import Table
 from winit.findings.together import check_together
-from winit.sweep.files import folder_at, remove_forgotten, replacing_all
+from winit.sweep.files import folder_at, remove_forgotten, replacing, replacing_all
 from winit.sweep.layout import Results
 from winit.sweep.schema import COMPARED, NETWORK_KEYS, NETWORK_ORDER, RATIOS, SUMMARY
 
@@ -26,7 +26,7 @@ _ORDER = ", ".join(NETWORK_ORDER)
 
 
 def summarize(results: Results) -> None:
-    """Write summary.parquet, and each of ``TABLES`` in all formats.
+    """Write summary.parquet, and each of ``TABLES`` in all formats; these not where no cells were planned.
 
     Raises WinitError where theory.parquet is not there yet, and where it is not that of the cells.
     """
@@ -34,6 +34,13 @@ def summarize(results: Results) -> None:
         raise WinitError(f"there is no {results.theory}; run `winit theory` first")
     belongs = check_together(results, ("cells", "layers", "theory"))
     database = Database(results.folder)
+    if database.trains_alone:
+        for name in TABLES:
+            tables.remove(results.tables, name)
+        nothing = SUMMARY.empty_table()
+        with replacing(results.summary) as file:
+            pq.write_table(nothing.replace_schema_metadata(belongs), file, compression="zstd")
+        return
     with database.naming_damage():
         found = {name: _belonging(made(database), belongs) for name, made in TABLES.items()}
     remove_forgotten(folder_at(results.tables))
@@ -72,6 +79,8 @@ def summary_of(database: Database) -> pa.Table:
         GROUP BY {_GROUP}),
         compared AS (SELECT {_GROUP}, {lists} FROM ({COMPARISON}) GROUP BY {_GROUP})
         SELECT * FROM summary LEFT JOIN compared USING ({_GROUP}) LEFT JOIN ({_DEPTH_SCALES}) USING ({_GROUP})
+        LEFT JOIN (SELECT {_GROUP}, max(y_std) AS y_std_predicted FROM theory GROUP BY {_GROUP})
+            USING ({_GROUP})
         ORDER BY {_ORDER}
         """).to_arrow_table()
     columns = {name: grouped[name] for name in SUMMARY.names if name in grouped.column_names}

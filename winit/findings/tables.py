@@ -52,6 +52,12 @@ def write(new: Callable[[Path], Path], folder: Path, name: str, table: Table) ->
     new(folder / f"{name}.tex").write_text(latex.page(table.page, name), encoding="utf-8")
 
 
+def remove(folder: Path, name: str) -> None:
+    """Remove what ``write`` wrote there, if it did."""
+    for ending in FORMATS:
+        (folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
 def write_csv(path: Path, table: pa.Table) -> None:
     """Every digit. Null is an empty field, a number that is not finite inf, -inf or nan, a list JSON.
 

@@ -33,7 +33,8 @@ from winit.findings.trainability import trainability_map
 from winit.sweep.schema import SIZE_ORDER, TASK_KEYS
 
 # What the runs in one figure share: all but initializer, depth and seed.
-_SHARED = ("data", "activation", "width", "learning_rate", *(key for key in TASK_KEYS if key != "data"))
+_ALWAYS = ("data", "activation", "width", "learning_rate")
+_SHARED = (*_ALWAYS, *(key for key in TASK_KEYS if key != "data"))
 _WIDTH_ORDER = SIZE_ORDER[1:]
 
 
@@ -61,18 +62,18 @@ def figures(database: Database) -> list[Figure]:
         for chart in CHARTS:
             picture = drawn(chart.draw, database, kind, where)
             if picture is not None:
-                title = f"{chart.title}: {', '.join(label)}"
                 panels = len(picture["concat"]) if isinstance(picture, alt.ConcatChart) else 1
                 made.append(
                     Figure(
                         file_name(chart.name, *label),
-                        title,
+                        chart.title,
                         chart.caption,
                         picture,
                         size=PAGE if panels > 1 else COLUMN,
                         most=_ACROSS,
                         panels=panels,
                         longest=max(len(label) for label in _initializers(database, where)),
+                        of=", ".join(label),
                     )
                 )
     return made
@@ -84,10 +85,11 @@ def _initializers(database: Database, where: str) -> list[str]:
 
 
 def _label(kind: dict[str, Any], kinds: Rows) -> list[str]:
-    """Data and activation, and of the rest what tells this kind of runs from others of the two."""
-    alike = [other for other in kinds if all(other[key] == kind[key] for key in _SHARED[:2])]
-    telling = [key for key in _SHARED[2:] if len({other[key] for other in alike}) > 1]
-    return [kind["data"], kind["activation"], *settings_of((key, kind[key]) for key in telling)]
+    """Data, activation, width and learning rate, and of the task what tells this kind of runs from others."""
+    alike = [other for other in kinds if all(other[key] == kind[key] for key in _ALWAYS)]
+    telling = [key for key in _SHARED if key not in _ALWAYS and len({other[key] for other in alike}) > 1]
+    shown = (*_ALWAYS[2:], *telling)
+    return [kind["data"], kind["activation"], *settings_of((key, kind[key]) for key in shown)]
 
 
 def _overview(database: Database) -> Figure:

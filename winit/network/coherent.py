@@ -75,6 +75,8 @@ class Signal:
     h_std: Array
     h_rms: Array
     g_std_ratio: Array
+    y_std: float
+    """Of the outputs."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def signal(
             pieces, cut, found = _resolved(activation, pieces, spreads, np.exp(-growths[index:].sum()))
             rows.append(_over_examples(pieces, found))
             if last:
+                y_std = _output_std(readout, fan_out, pieces, found)
                 going_on, merger = pieces, Merger(np.arange(len(pieces)), np.zeros(len(pieces), np.bool_))
             else:
                 mean = scales.weight_mean[index + 1] * fan_out * found.h + scales.bias_mean[index + 1]
@@ -130,7 +133,7 @@ def signal(
             pieces = going_on
         ratios = list(_ratios(scales, readout, fans, layers, outputs))
     z_rms, z_std, h_mean, h_std, h_rms = np.array(rows).T
-    return Signal(z_rms, z_std, h_mean, h_std, h_rms, np.array([np.nan, *ratios[::-1]]))
+    return Signal(z_rms, z_std, h_mean, h_std, h_rms, np.array([np.nan, *ratios[::-1]]), y_std)
 
 
 def _growths(activation: Activation, scales: Scales, fans: tuple[int, ...]) -> Array:
@@ -258,6 +261,13 @@ def _over_examples(pieces: Pieces, found: Moments) -> tuple[float, float, float,
         _std(shares, found.h, found.std),
         _rms(shares, found.rms),
     )
+
+
+def _output_std(readout: tuple[float, float], fan_in: int, pieces: Pieces, found: Moments) -> float:
+    """Of y: what the readout, its std and mean, makes of the last layer, as of the layers before."""
+    std, mean = readout
+    spread = std * np.sqrt(fan_in) * found.rms if std else np.zeros_like(found.rms)
+    return _std(pieces.shares / pieces.shares.sum(), mean * fan_in * found.h, spread)
 
 
 def _mean(shares: Array, values: Array) -> float:

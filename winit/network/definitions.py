@@ -71,6 +71,9 @@ DEFINITIONS = {
     "weight_grad_mean": Definition("mean(∂L/∂W_l), ∂L/∂W_l = h_{l-1}ᵀ δ_l ÷ batch", _OF_W),
     "weight_grad_std": Definition("std(∂L/∂W_l)", _OF_W),
     "weight_grad_norm": Definition("‖∂L/∂W_l‖ = √Σ (∂L/∂W_l)²", _OF_W),
+    "y_std": Definition(
+        "std(y), y = h_L W_out, over batch and outputs", "layer 0 … L − 1; an entry of y is not finite"
+    ),
     "h_histogram": Definition(
         f"#{{h_l in each of {HISTOGRAM_BINS} equal bins}}, below and above them; a bin has its lower"
         " edge, the last one both",

@@ -29,7 +29,7 @@ SATURATION = 0.05
 COSINE_EXAMPLES = 64
 """Cosines are taken over the pairs of the first so many examples."""
 
-Part = Literal["h", "z", "weights", "backward"]
+Part = Literal["h", "z", "weights", "backward", "output"]
 Kind = Literal["float", "count", "counts"]
 Values = NDArray[np.generic]
 """Of each network, shape (networks,) or (networks, slots).
@@ -122,6 +122,15 @@ class Sensitivity:
     """Of each network, or of one where all share them."""
     errors: Errors
     parts: tuple[Part, ...] = ("backward",)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the last hidden layer of each network becomes by the readout: y."""
+
+    std: Floats
+    """Shape (networks,); NaN where y is not finite."""
+    parts: tuple[Part, ...] = ("output",)
 
 
 @dataclass(frozen=True)
@@ -261,6 +270,10 @@ def _product_moments(inputs: Inputs, delta: Array, exponents: NDArray[np.int32])
         product, of_c, of_a = statistics.forms(hh, dd, c, a)
         squares[k] = product + fan_in * max(of_a, 0.0) + fan_out * max(of_c, 0.0)
     return means, np.maximum(squares, 0.0) / (fan_in * fan_out)
+
+
+def _output(layer: Output) -> Sequence[Values] | Values:
+    return (layer.std,)
 
 
 def _h_histogram(layer: Activity) -> Sequence[Values] | Values:
@@ -406,6 +419,17 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
         ),
         "backward",
         _weight_gradient,
+    ),
+    Diagnostic(
+        (
+            Column(
+                "y_std",
+                "standard deviation of the outputs y = h W_out, over batch and outputs; null but in the row"
+                " of the last layer",
+            ),
+        ),
+        "output",
+        _output,
     ),
     Diagnostic(
         (_counts("h_histogram", "histogram of h over its range", _HISTOGRAM_METADATA),),

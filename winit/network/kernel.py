@@ -25,12 +25,13 @@ from winit.network.diagnostics import (
     Column,
     Diagnostic,
     Inputs,
+    Output,
     Sensitivity,
 )
 from winit.network.draws import Draws
 from winit.network.initializers import Initializer, Law, Layer, Weights, initializer
 from winit.network.inputs import Input, cotangent, input_of, is_paired
-from winit.network.propagation import Trace, backward, forward
+from winit.network.propagation import Trace, backward, forward, output_std
 from winit.network.sources import Sources
 
 Table = dict[str, NDArray[np.generic]]
@@ -131,6 +132,7 @@ def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measur
         return [weights for weights, _ in made], _stacked([bias for _, bias in made])
 
     readouts: dict[int, list[Weights]] = {}
+    ends: dict[int, Output] = {}
     depths = [cell.depth for cell in stack[0]]
     for layer in forward(x, parameters, first.activation, first.depth):
         index = len(outputs)
@@ -140,6 +142,7 @@ def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measur
         layers.append(Trace(layer.weights, layer.derivative))
         if index in depths:
             readouts[index] = [n.readout(index, h) for n, h in zip(networks, layer.h, strict=True)]
+            ends[index] = Output(output_std(layer.h, readouts[index]))
         del layer  # what is not kept makes room for the next
     shared = (time.perf_counter() - started) / sum(map(len, stack))
 
@@ -148,6 +151,7 @@ def _measure_stack(stack: Sequence[Sequence[Cell]], draws: Draws) -> list[Measur
         started = time.perf_counter()
         depth = of_depth[0].depth
         rows = {name: column[:, : depth + 1].copy() for name, column in table.items()}
+        record(rows, depth, ends[depth], diagnostics)
         passed = backward(
             layers[:depth],
             readouts[depth],
@@ -231,7 +235,9 @@ def empty_table(columns: Iterable[Column], networks: int, rows: int) -> Table:
     return table
 
 
-def record(table: Table, row: int, layer: Activity | Sensitivity, diagnostics: Iterable[Diagnostic]) -> None:
+def record(
+    table: Table, row: int, layer: Activity | Sensitivity | Output, diagnostics: Iterable[Diagnostic]
+) -> None:
     """Take those of the measurements that ``layer`` allows, into ``row`` of every network."""
     parts = layer.parts
     for diagnostic in diagnostics:

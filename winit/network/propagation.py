@@ -33,6 +33,8 @@ from winit.network.summaries import Errors, errors
 # What vanishes here has products of weights and values that may be subnormal.
 _LEAST_ORDINARY = {type_: type_(np.finfo(type_).tiny * 2.0**66) for type_ in (np.float32, np.float64)}
 
+_OUTPUT_BYTES = 2**19  # as much of y lies in the cache
+
 Parameters = Callable[[int, Array], tuple[Sequence[Weights], Array | None]]
 """From a layer's index (1 … depth) and its inputs h_{l-1} to each network's W, and to their b, if any.
 
@@ -108,6 +110,31 @@ def backward(
         yield index, found
         delta, weights = found.delta, layer.weights
         del g, found
+
+
+def output_std(h: Array, readout: Sequence[Weights]) -> Floats:
+    """Standard deviation of all entries of y = h W_out of each network; NaN where one is not finite.
+
+    ``h`` has shape (networks, batch, units), the result (networks,). Of a network so many examples go through
+    the readout together as fit into ``_OUTPUT_BYTES``: a large y is never whole in memory.
+    """
+    examples = max(_OUTPUT_BYTES // (readout[0].matrix.shape[1] * h.itemsize), 1)
+    found = np.empty(len(readout))
+    for k in range(len(readout)):
+        parts = [h[k : k + 1, start : start + examples] for start in range(0, h.shape[1], examples)]
+        moments = np.array([_output_moments(part, readout[k : k + 1]) for part in parts])
+        found[k] = statistics.pooled_std(moments, np.array([part.shape[1] for part in parts]))
+    return found
+
+
+def _output_moments(h: Array, readout: Sequence[Weights]) -> Floats:
+    """Mean, standard deviation and mean square of y of one network."""
+    y, scales = product(h, readout)
+    moments = statistics.scale(y, scales)
+    if mend(y, moments, h, readout):
+        moments = statistics.moments(y)
+    found: Floats = moments[0]
+    return found
 
 
 def product(values: Array, weights: Sequence[Weights], *, transposed: bool = False) -> tuple[Array, Array]:

@@ -81,6 +81,18 @@ def finish_moments(shift, mean, square, found):
     found[2] = variance + (shift + mean) * (shift + mean)
 
 
+def pooled_std(found: Floats, counts: NDArray[np.integer]) -> float:
+    """Standard deviation of all entries of several arrays, of their ``moments``, shape (arrays, 3).
+
+    ``counts`` are proportional to their numbers of entries.
+    """
+    shares = counts / counts.sum()
+    parts = np.hypot(found[:, 1], found[:, 0] - shares @ found[:, 0])
+    largest = parts.max()
+    # Squares of what is within the range of numbers may be beyond it.
+    return float(largest * np.sqrt(shares @ (parts / largest) ** 2)) if largest > 0 else float(largest)
+
+
 def scale(values: Array, scales: Array) -> Floats:
     """Multiply each network by its one of ``scales``, in place; the ``moments`` of what it becomes."""
     flat = values.reshape(len(values), -1)

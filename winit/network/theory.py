@@ -5,6 +5,7 @@ Where the weights have mean zero, in the limit of large widths, with σ_w² = fa
 
     q_1 = σ_w² E x² + σ_b²,   q_{l+1} = σ_w² E φ(√q_l z)² + σ_b²
     c_{l+1} = (σ_w² E φ(u) φ(v) + σ_b²) / q_{l+1},   u, v ~ N(0, q_l) of correlation c_l
+    E y² = σ_w² E φ(√q_L z)²,   y = h_L W_out, σ_w² that of the readout
     E g_{l-1}² / E g_l² = σ_w² (n_l / n_{l-1}) E φ'(√q_l z)²,   g = ∂L/∂h, n_l units in layer l
 
 (Poole et al. 2016; Schoenholz et al. 2017); where they have not, see ``coherent``. An input's examples
@@ -59,6 +60,8 @@ class Prediction:
     cosine_mean: Array
     pair_correlation: Array
     g_std_ratio: Array
+    y_std: Array
+    """In the last row alone."""
     spread: Spread
     limits: FixedPoint | None
     """Where the maps lead; None where σ_w or σ_b differ from layer to layer."""
@@ -93,18 +96,23 @@ def predicted_stds(
     width: str,
     probe: Probe,
     sources: Sources = (),
-) -> Array | None:
-    """``h_std`` of ``predict`` alone, shape (depth + 1,), without the time for the rest; None likewise."""
+) -> tuple[Array, Array] | None:
+    """``h_std`` and ``y_std`` of ``predict``, each of shape (depth + 1,), without the time for the rest.
+
+    None likewise.
+    """
     found = _iid(initializer, activation, depth, width, probe)
     if found is None:
         return None
     laws, fans = found
     kind = input_of(probe.input, sources)
     if any(law.mean for pair in laws for law in pair):
-        return _with_mean(activation, laws, fans, probe, kind).h_std
+        whole = _with_mean(activation, laws, fans, probe, kind)
+        return whole.h_std, whole.y_std
     inputs = kind.moments(fans[0])
     sizes, squares = _sizes(activation, *_sigmas(laws, fans), inputs.second_moments)
-    return _h_stds(activation, sizes, mean(activation, sizes[1:]), squares[1:], inputs.mean)
+    stds = _h_stds(activation, sizes, mean(activation, sizes[1:]), squares[1:], inputs.mean)
+    return stds, _y_std(laws, fans, squares)
 
 
 def _iid(
@@ -160,6 +168,7 @@ def _with_mean(
         cosine_mean=nothing,
         pair_correlation=nothing,
         g_std_ratio=found.g_std_ratio,
+        y_std=_in_the_last(found.y_std, len(fans)),
         spread=Spread(nothing, nothing, nothing, nothing),
         limits=None,
     )
@@ -212,6 +221,7 @@ def _without_mean(
         cosine_mean=_cosines(forward, of_strangers) if alike else np.full(len(sizes), np.nan),
         pair_correlation=of_pair,
         g_std_ratio=_gradient_ratios(activation, sigma_w, sizes, fans),
+        y_std=_y_std(laws, fans, squares),
         spread=spread_of(ensemble),
         limits=_limits(activation, sigma_w, sigma_b, forward.roots[1]),
     )
@@ -327,6 +337,16 @@ def _cosines(forward: _Forward, c: Floats) -> Floats:
     """Of the activations of two different examples; of the inputs themselves in row 0."""
     of_h = [_cosine(forward, i, c[i]) if forward.rms[i] else np.nan for i in range(1, len(c))]
     return np.array([c[0], *of_h])
+
+
+def _y_std(laws: list[tuple[Law, Law]], fans: tuple[int, ...], squares: Floats) -> Floats:
+    """σ_w √E h² of the readout, which has no biases; √E φ² of each layer and size are known."""
+    readout, _ = laws[-1]
+    return _in_the_last(float(_scaled(readout.std * np.sqrt(fans[-1]), _rms(squares[-1:]))[0]), len(fans))
+
+
+def _in_the_last(value: float, rows: int) -> Floats:
+    return np.append(np.full(rows - 1, np.nan), value)
 
 
 def _gradient_ratios(activation: Activation, sigma_w: Floats, sizes: Floats, fans: tuple[int, ...]) -> Floats:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from winit.errors import WinitError
 from winit.sweep.files import flush, naming, parquet_options, pattern
-from winit.sweep.kinds import kind_of
+from winit.sweep.kinds import kind_of, store_of
 from winit.sweep.layout import Results
 from winit.sweep.locks import exclusive
 from winit.sweep.origins import LAYERS_KEY, carried
@@ -106,7 +106,8 @@ class _Collection:
             self._exits = stack.pop_all()
 
     def _open(self, stack: ExitStack, sweep: Results, order: Sequence[str]) -> None:
-        plan, self._store = sweep.read_plan(), Store(sweep.parts)
+        plan = sweep.read_plan()
+        self._store = store_of(sweep, plan)
         if stack.enter_context(exclusive(sweep.lock("collect"), "collects the same results")):
             # Of one that was killed: nobody else is at it. A link is none of them.
             for forgotten in sweep.folder.glob(f"{_SCRATCH}*"):

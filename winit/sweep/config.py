@@ -339,7 +339,9 @@ class Judging(Where):
 class Config(Where):
     """The whole config, checked, labels canonical, every default filled in."""
 
-    grids: list[Grid] = Field(min_length=1, description="the cells are the union of these products")
+    grids: list[Grid] = Field(
+        description="the cells are the union of these products; `[]` where networks are only trained"
+    )
     probe: ProbeSettings = Field(
         ProbeSettings(), description="what every cell does, unless its grid says otherwise"
     )
@@ -353,6 +355,14 @@ class Config(Where):
     @classmethod
     def _grids_inherit_the_probe(cls, data: Any) -> Any:
         return _inherited(data, "probe", ProbeSettings)
+
+    @model_validator(mode="after")
+    def _something_to_compute(self) -> Self:
+        if not self.grids and not self.training.grids:
+            raise ValueError(
+                "there is nothing to compute; give a grid in `grids`, in `training.grids`, or both"
+            )
+        return self
 
     @property
     def size(self) -> int:

@@ -72,7 +72,7 @@ def backward_cost(widths: tuple[int, ...], probe: Probe) -> Cost:
     """Of the backward pass, the weight gradients' statistics with it."""
     batch = probe.batch
     fans = fans_of(widths, probe)[:-1]
-    flops = 2.0 * batch * widths[-1] * probe.outputs
+    flops = 2 * 2.0 * batch * widths[-1] * probe.outputs  # y and g of the last layer
     flops += sum(2.0 * batch * fan_in * fan_out for fan_in, fan_out in fans[1:])
     for fan_in, fan_out in fans:
         grams = gram_is_cheaper(batch, fan_in, fan_out)

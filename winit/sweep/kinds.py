@@ -3,21 +3,24 @@
 To the plan, the store and the engine both are cells with an id; what differs stands here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from winit.network import diagnostics, training
 from winit.network.cells import KERNEL_VERSION, Cell, Probe, hidden_widths
 from winit.network.kernel import Measured, measure
 from winit.network.sources import Sources, of_labels
 from winit.network.training import TRAINING_VERSION, Run, Task, Trained, train
 from winit.sweep.costs import activation_arrays, input_memory, making, memory, result_memory, training_memory
+from winit.sweep.layout import Results
 from winit.sweep.machine import working
 from winit.sweep.plan import sources_in
 from winit.sweep.rows import layer_rows, training_rows
 from winit.sweep.schema import CELL_KEYS, LAYERS, TRAINED_KEYS, TRAINING
+from winit.sweep.store import Store
 
 AnyCell = Cell | Run
 _LABELS = ("initializer", "activation", "input")
@@ -40,6 +43,8 @@ class Kind:
     """From what cells came to, to their rows."""
     schema: pa.Schema
     """Of the rows."""
+    measured: tuple[str, ...]
+    """Those of its columns that come from computing."""
 
 
 def _cell(row: dict[str, Any], sources: Sources) -> Cell:
@@ -73,15 +78,28 @@ def _train(runs: Sequence[Run]) -> Iterator[Trained]:
         yield from train(runs)
 
 
+def _names(columns: Iterable[diagnostics.Column]) -> tuple[str, ...]:
+    return tuple(column.name for column in columns)
+
+
 KINDS: dict[type[AnyCell], Kind] = {
-    Cell: Kind("sweep", "cells", KERNEL_VERSION, _cell, _measure, layer_rows, LAYERS),
-    Run: Kind("train", "runs", TRAINING_VERSION, _run, _train, training_rows, TRAINING),
+    Cell: Kind(
+        "sweep", "cells", KERNEL_VERSION, _cell, _measure, layer_rows, LAYERS, _names(diagnostics.COLUMNS)
+    ),
+    Run: Kind(
+        "train", "runs", TRAINING_VERSION, _run, _train, training_rows, TRAINING, _names(training.COLUMNS)
+    ),
 }
 
 
 def kind_of(plan: pa.Table) -> Kind:
     """The kind of the cells in a plan."""
     return KINDS[Run if "learning_rate" in plan.schema.names else Cell]
+
+
+def store_of(sweep: Results, plan: pa.Table) -> Store:
+    """The store of a sweep with this plan."""
+    return Store(sweep.parts, kind_of(plan).measured)
 
 
 def cells_of(rows: pa.Table) -> list[AnyCell]:

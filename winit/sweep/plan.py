@@ -50,7 +50,7 @@ _RUN_AXES = ("task", "width", "seed", "learning_rate", "activation", "initialize
 
 
 def make_plan(config: Config, shards: int = 1) -> pa.Table:
-    """The cells of ``config``, each once, with the schema ``PLAN``.
+    """The cells of ``config``, each once, with the schema ``PLAN``; none where it has no grids.
 
     Neighbours share what the kernel can share: rows are sorted by probe, width, seed, activation,
     initializer, depth. Blocks are runs of about ``block_seconds``; shards are runs of blocks of
@@ -61,18 +61,19 @@ def make_plan(config: Config, shards: int = 1) -> pa.Table:
         for grid in config.grids
     ]
     sources = config.sources
+    schema = PLAN.with_metadata(_metadata(origins_of(config, sources).cells, sources, shards))
+    if not products:
+        return schema.empty_table()
     grid = _each_once(Grid.union(products))
     cost = cell_costs(grid, sources)
-    networks = grid.ends(_CELL_AXES[:-1])
+    cut_ = _Cut(grid.ends(_CELL_AXES[:-1]), config.sweep.block_seconds, shards)
     parts = ("initializer", "activation", "depth", "width", "seed", "probe")
-    metadata = _metadata(origins_of(config, sources).cells, sources, shards)
-    cut_ = _Cut(networks, config.sweep.block_seconds, shards)
 
     def ids(grid: Grid) -> list[str]:
         identified = [probe.identified(sources) for probe in grid.levels["probe"]]
         return _ids(cell_id, grid.with_levels(probe=identified), parts)
 
-    return _planned(grid, PLAN.with_metadata(metadata), cost, cut_, sources, ids)
+    return _planned(grid, schema, cost, cut_, sources, ids)
 
 
 def make_training_plan(config: Config) -> pa.Table:

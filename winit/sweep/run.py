@@ -14,7 +14,7 @@ from winit.sweep.config import Config
 from winit.sweep.dispatch import number_of_workers
 from winit.sweep.engine import Outcome, sweep
 from winit.sweep.files import remove_forgotten, replacing
-from winit.sweep.kinds import kind_of
+from winit.sweep.kinds import kind_of, store_of
 from winit.sweep.layout import Results
 from winit.sweep.locks import exclusive
 from winit.sweep.patience import Patience
@@ -22,7 +22,6 @@ from winit.sweep.plan import check_memory, shards_of
 from winit.sweep.progress import Progress
 from winit.sweep.settings import Room
 from winit.sweep.status import unfinished
-from winit.sweep.store import Store
 
 
 def sweep_shard(config: Config, results: Results, number: int, count: int, threads: int) -> Outcome:
@@ -41,7 +40,7 @@ def sweep_shard(config: Config, results: Results, number: int, count: int, threa
             f"the plan has {shards} shards, not {count}; run `winit plan --write --shards {count}`"
         )
     cells = plan.filter(pc.equal(plan["shard"], number))
-    kind, store = kind_of(plan), Store(results.parts)
+    kind, store = kind_of(plan), store_of(results, plan)
     with exclusive(results.lock(f"shard-{number}-of-{count}"), "sweeps this shard"):
         for folder in (results.folder, results.parts):
             remove_forgotten(folder)

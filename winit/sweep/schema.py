@@ -202,11 +202,12 @@ CELLS = pa.schema(
         _field("saturated_fraction", pa.float64(), "largest saturated_fraction of a layer", "1"),
         _field("dead_fraction", pa.float64(), "largest share of dead units in a layer", "1"),
         _field("nonfinite_fraction", pa.float64(), "largest nonfinite_fraction of a layer", "1"),
+        _field("y_std", pa.float64(), "standard deviation of the outputs y, over batch and outputs", "1"),
         *_COMPUTED,
     ]
 )
 
-RATIOS = ("h_std_ratio", "g_std_ratio", "saturated_fraction", "dead_fraction", "nonfinite_fraction")
+RATIOS = ("h_std_ratio", "g_std_ratio", "saturated_fraction", "dead_fraction", "nonfinite_fraction", "y_std")
 
 
 _UNITS = {"xi_q": "layers", "xi_c": "layers", "xi_grad": "layers"}
@@ -233,6 +234,10 @@ _PREDICTED = (
             " square over all examples there could be: where weights have a mean and the activation saturates"
             " it comes from a few of these, which most batches do not hold, and the median is far below it"
         ),
+    ),
+    (
+        "y_std",
+        "predicted y_std, of infinitely many outputs, in the row of the last layer; null elsewhere",
     ),
     ("h_std_spread", "standard deviation of log h_std over seeds that the width and batch let expect"),
     ("h_std_shift", "expected log(h_std ÷ predicted) at this width"),
@@ -299,6 +304,7 @@ SUMMARY = pa.schema(
         _field("activation_verdict", _LABEL, "the most frequent one of the activations"),
         _field("gradient_verdict", _LABEL, "the most frequent one of the gradients"),
         *(field for name in RATIOS for field in _ratio_fields(name)),
+        _field("y_std_predicted", pa.float64(), "y_std by theory; null without theory", "1"),
         *(field for name, what in COMPARED.items() for field in _comparison_fields(name, what)),
         _field("xi_c_measured", pa.float64(), "depth scale at which pair_correlation nears c_star", "layers"),
         _field("xi_c", pa.float64(), "the same by theory", "layers"),

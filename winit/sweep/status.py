@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from winit.sweep.kinds import kind_of
+from winit.sweep.kinds import kind_of, store_of
 from winit.sweep.layout import Results
 from winit.sweep.schema import RUN_SORT_KEYS, SORT_KEYS, TRAINED_KEYS
-from winit.sweep.store import Store
 
 
 def unfinished(plan: pa.Table, index: pa.Table) -> pa.Table:
@@ -35,7 +34,7 @@ class Status:
 
 def status_of(results: Results, plan: pa.Table) -> Status:
     """Count the planned cells of a sweep by what the store says of them."""
-    index = Store(results.parts).index()
+    index = store_of(results, plan).index()
     left = missing(plan, index)
     failed = plan.join(index.filter(pc.equal(index["status"], "failed")), "cell_id", join_type="inner")
     order = RUN_SORT_KEYS if "learning_rate" in plan.schema.names else SORT_KEYS

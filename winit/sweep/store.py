@@ -83,8 +83,10 @@ def _unpickled(rows: pa.Buffer, *others: Any) -> Part:
 class Store:
     """The parts under one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, columns: Sequence[str] = ()) -> None:
+        """Of parts only those count whose rows have all of these columns."""
         self.folder = folder
+        self._columns = tuple(columns)
 
     def write(self, part: Part) -> Path:
         """Add a part. When this returns, it is on the disk.
@@ -101,7 +103,8 @@ class Store:
         """One row for each cell: status, error, seconds, versions, and the part it is in.
 
         A cell that finished in any part is ``ok``. Files that are not parts are moved to
-        ``set-aside/`` and do not count. Raises OSError where a file cannot be read.
+        ``set-aside/`` and do not count. Parts that lack a column, as of an older version, stay where they are
+        and do not count: their cells are computed anew. Raises OSError where a file cannot be read.
         """
         table = pa.concat_tables([_INDEX.empty_table(), *self._recorded()]).unify_dictionaries()
         # "ok" sorts behind "failed", parts by name: keep the first row of each cell.
@@ -116,12 +119,15 @@ class Store:
         paths = self._paths()
         for start in range(0, len(paths), _PARTS_TOGETHER):
             some = paths[start : start + _PARTS_TOGETHER]
-            footers = _footers(some)
+            footers = _footers(some, self._columns)
             for path in some:
                 try:
-                    records = _records(footers.pop(path))
+                    footer, whole = footers.pop(path)
+                    records = _records(footer)
                 except (KeyError, TypeError, ValueError):
                     self.set_aside(Path(path))
+                    continue
+                if not whole:
                     continue
                 records["part"] = [Path(path).name] * len(records["cell_id"])
                 for name in _INDEX.names:
@@ -175,29 +181,34 @@ def _encoded(part: Part) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _footers(paths: Sequence[str]) -> dict[str, bytes]:
-    """The footer of each part among ``paths``; of what is no part there is none.
+def _footers(paths: Sequence[str], columns: Sequence[str]) -> dict[str, tuple[bytes, bool]]:
+    """The footer of each part among ``paths``, and whether it has these columns; of others there is none.
 
     DuckDB reads thousands a second; pyarrow would make an Arrow schema of each.
     """
     if not paths:
         return {}
-    query = "SELECT file_name, value FROM parquet_kv_metadata($paths) WHERE key = $key"
     # DuckDB says them back as it found them, whole.
     known = {str(Path(path).absolute()): path for path in paths}
-    patterns = [pattern(Path(path)) for path in paths]
+    those = {"paths": [pattern(Path(path)) for path in paths]}
     try:
         with duckdb.connect() as database:
-            found = database.execute(query, {"paths": patterns, "key": _RECORDS}).fetchall()
-            return {known[name]: value for name, value in found}
+            found = database.execute(_RECORDS_IN, those | {"key": _RECORDS}).fetchall()
+            whole = set(database.execute(_HAVING, those | {"columns": list(columns)}).fetchall())
+            return {known[name]: (value, (name,) in whole) for name, value in found}
     except duckdb.Error as error:
         # One bad file spoils the query: look for it by halves.
         if len(paths) > 1:
             middle = len(paths) // 2
-            return _footers(paths[:middle]) | _footers(paths[middle:])
+            return _footers(paths[:middle], columns) | _footers(paths[middle:], columns)
         if isinstance(error, duckdb.IOException) and Path(paths[0]).exists():
             raise OSError(str(error)) from None
         return {}
+
+
+_RECORDS_IN = "SELECT file_name, value FROM parquet_kv_metadata($paths) WHERE key = $key"
+_HAVING = """SELECT file_name FROM parquet_schema($paths)
+    GROUP BY file_name HAVING list_has_all(list(name), $columns)"""
 
 
 def _records(footer: bytes) -> dict[str, list[Any]]:

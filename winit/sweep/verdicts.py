@@ -73,6 +73,7 @@ EVIDENCE = f"""
     coalesce(bool_and(({_EQUAL_WEIGHTS} AND distinct_errors <= {_ROUNDED})
         OR (distinct_errors = 1 AND weight_grad_norm > 0)) {_OF_SEVERAL}, false) AS one_error,
     max(dead_units / fan_out) AS dead_fraction,
+    max(y_std) AS y_std,  -- defined in one row
     -- Where z is below the dtype's numbers nothing is known of the units: at z = 0 a slope of relu is 0.
     coalesce(max(dead_units / fan_out) FILTER (layer > 0 AND {_Z} >= {_TINY}), 0) AS dead_share,
     max(saturated_fraction) AS saturated_fraction,

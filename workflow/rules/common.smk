@@ -15,6 +15,7 @@ from winit.sweep.belonging import (
 )
 from winit.sweep.config import Config
 from winit.sweep.folders import check_place
+from winit.sweep.kinds import KINDS
 from winit.sweep.layout import Results
 from winit.sweep.locks import HeldError, exclusive, held
 from winit.sweep.reading import check_extent, read_yaml

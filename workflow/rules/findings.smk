@@ -31,7 +31,9 @@ rule summarize:
         summary=f"{RESULTS}/summary.parquet",
         tables=expand(
             f"{RESULTS}/tables/{{name}}.{{format}}",
-            name=["summary", "answers", "ranking", "theory", "notes"],
+            # All of them are of cells; a config that trains networks alone has none.
+            name=["summary", "answers", "ranking", "theory", "notes"]
+            * bool(SETTINGS.grids),
             format=["parquet", "csv", "md", "tex"],
         ),
     shell:

@@ -59,6 +59,7 @@ rule plan:
     params:
         shards=len(gather.shards("{scatteritem}")),
         kernel=(KERNEL_VERSION, TRAINING_VERSION),
+        measured=[kind.measured for kind in KINDS.values()],
         sources=SOURCES,
     shell:
         "winit plan --config {input.config:q} --shards {params.shards} --threads {threads} --write"

@@ -286,10 +286,5 @@
 
   filter();
   choose(data.first ? inPlace(data.first) : []);
-  for (const element of document.querySelectorAll(".figure[data-figure] .chart")) {
-    element.closest("figure").prepend(winit.saver(element));
-    winit.figure(element);
-  }
   map.closest("figure").prepend(winit.saver(map));
-  winit.settled().then(() => { document.documentElement.dataset.ready = "true"; });
 }
