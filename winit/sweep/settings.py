@@ -220,7 +220,8 @@ class ClusterSettings(Model):
     dashboard: bool = Field(False, description="true starts Dask's dashboard, for the users of this machine")
     start_seconds: Positive | None = Field(
         None,
-        description="give up when no worker came for so long; null: wait, as queues are long",
+        description="give up when no worker came for so long, from the start of the cluster; null: wait, as"
+        " queues are long (on this machine two minutes)",
         examples=[3600.0],
         json_schema_extra=counted_in("s"),
     )
