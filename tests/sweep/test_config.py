@@ -306,6 +306,8 @@ def test_every_activation_is_tried_with_what_asks_for_it():
         ({"thresholds": {"vanishing": float("inf")}}, "finite"),
         ({"thresholds": {"dead": -0.1}}, "above 0"),
         ({"thresholds": {"dead": True}}, "not a number"),
+        ({"thresholds": {"dead": 50}}, "at most 1"),
+        ({"thresholds": {"saturated": 75}}, "at most 1"),
         ({"sweep": {"part_seconds": float("inf")}}, "at most"),
         ({"sweep": {"block_seconds": 0}}, "above 0"),
         ({"sweep": {"max_cells": 95}}, "96 cells, more than sweep.max_cells, which is 95"),
@@ -317,6 +319,31 @@ def test_every_activation_is_tried_with_what_asks_for_it():
 def test_bad_settings_are_refused(section, word):
     (message,) = problems(TINY | section).values()
     assert word in message
+
+
+RATIOS = {"vanishing": "exploding", "trained": "diverging"}
+
+
+@pytest.mark.parametrize("low", RATIOS)
+@given(below=st.floats(1e-3, 1e3), above=st.floats(1e-3, 1e3))
+def test_thresholds_that_contradict_each_other_are_refused_by_both_names(low, below, above):
+    high = RATIOS[low]
+    given_ = TINY | {"thresholds": {low: below, high: above}}
+    if below <= 1 <= above:
+        assert Config.checked(given_, "test").thresholds.model_dump()[high] == above
+    else:
+        assert list(problems(given_)) == ["thresholds"]
+        (message,) = problems(given_).values()
+        assert f"{low} is {below:g} and {high} {above:g}" in message
+
+
+def test_thresholds_the_wrong_way_round_are_refused_with_what_to_write():
+    swapped = {"vanishing": 10, "exploding": 0.1, "trained": 2, "diverging": 0.5}
+    (message,) = problems(TINY | {"thresholds": swapped}).values()
+    assert "write vanishing: 0.1, exploding: 10" in message
+    assert "write trained: 0.5, diverging: 2" in message
+    (message,) = problems(TINY | {"thresholds": {"vanishing": 10}}).values()
+    assert "vanishing is 10 and exploding 10, where a signal that stays as it is has 1" in message
 
 
 def test_a_slip_in_the_size_is_refused_with_both_mends():
