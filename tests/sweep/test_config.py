@@ -370,6 +370,61 @@ def test_the_results_folder_has_one_spelling(given, folder):
     assert Config.checked(TINY | {"results": given}, "test").results == folder
 
 
+PATHS = {
+    "results": lambda path: {"results": path},
+    "cluster.tls.ca": lambda path: {"cluster": {"tls": {"ca": path}}},
+    "cluster.tls.certificate": lambda path: {"cluster": {"tls": {"certificate": path}}},
+    "cluster.tls.key": lambda path: {"cluster": {"tls": {"key": path}}},
+}
+
+
+def at(where, config):
+    found = config.model_dump()
+    for step in where.split("."):
+        found = found[step]
+    return found
+
+
+@pytest.mark.parametrize("where", PATHS)
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("$WINIT_PLACE/x", "/fast/me/x"),
+        ("${WINIT_PLACE}/x", "/fast/me/x"),
+        ("/a/${WINIT_NAME}s/$WINIT_NAME", "/a/runs/run"),
+        ("a/$WINIT_NAME.d", "a/run.d"),
+        ("~/$WINIT_NAME", str(Path.home() / "run")),
+        ("$WINIT_HOME/x", str(Path.home() / "x")),
+    ],
+)
+def test_paths_have_variables_as_a_shell_has_them(where, written, path, monkeypatch):
+    monkeypatch.setenv("WINIT_PLACE", "/fast/me")
+    monkeypatch.setenv("WINIT_NAME", "run")
+    monkeypatch.setenv("WINIT_HOME", "~")
+    config = Config.checked(TINY | PATHS[where](written), "test")
+    assert at(where, config) == path
+    # What the results say is the same on a machine that has no such variable.
+    for name in ("WINIT_PLACE", "WINIT_NAME", "WINIT_HOME"):
+        monkeypatch.delenv(name)
+    assert Config.checked(from_yaml(config.to_yaml(), "test"), "test") == config
+
+
+@pytest.mark.parametrize("where", PATHS)
+@pytest.mark.parametrize("written", ["$WINIT_NONE/x", "${WINIT_NONE}", "a/$WINIT_EMPTY", "${}", "${A:-b}/x"])
+def test_a_variable_that_is_not_set_is_refused(where, written, monkeypatch):
+    monkeypatch.setenv("WINIT_EMPTY", "")
+    found = problems(TINY | PATHS[where](written))
+    assert list(found) == [where]
+    assert "no such variable is set; set it, or write the path itself" in found[where]
+
+
+@pytest.mark.parametrize("where", PATHS)
+def test_a_variable_that_names_another_is_refused(where, monkeypatch):
+    monkeypatch.setenv("WINIT_PLACE", "/a/$WINIT_NAME")
+    monkeypatch.setenv("WINIT_NAME", "b")
+    assert "has variables in its variables" in problems(TINY | PATHS[where]("$WINIT_PLACE/x"))[where]
+
+
 @pytest.mark.parametrize(
     ("name", "word"),
     [
@@ -410,7 +465,8 @@ def test_a_results_folder_that_some_step_cannot_take_is_refused(name, word):
 
 
 @pytest.mark.parametrize(
-    "name", ["res[1]", "a b", "a'b", 'a"b', "a$b", "é/ü", "../a", "a/-x", "a%b", "=a", "@a", "a\\b"]
+    "name",
+    ["res[1]", "a b", "a'b", 'a"b', "a$", "a$1", "a/~", "é/ü", "../a", "a/-x", "a%b", "=a", "@a", "a\\b"],
 )
 def test_other_names_of_results_folders_stay_as_they_are(name):
     assert Config.checked(TINY | {"results": name}, "test").results == name

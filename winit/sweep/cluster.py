@@ -247,7 +247,7 @@ def _security(address: str, tls: TlsSettings) -> distributed.Security:
     if address.startswith("tcp://"):
         return distributed.Security()
     given = {"tls_ca_file": tls.ca, "tls_client_cert": tls.certificate, "tls_client_key": tls.key}
-    found = {name: str(Path(path).expanduser()) for name, path in given.items() if path}
+    found = {name: path for name, path in given.items() if path}
     try:
         for path in found.values():
             Path(path).open("rb").close()  # the TLS library does not say which file is missing

@@ -19,6 +19,7 @@ from pydantic import (
 
 from winit.errors import quoted
 from winit.sweep.fields import Count, Model, Patience, Positive, counted_in
+from winit.sweep.folders import expanded
 from winit.sweep.machine import NANNIES_BYTES, USABLE, WORKER_BYTES, memory_limit
 
 BATCH_SYSTEMS = ("slurm", "pbs", "sge", "lsf", "htcondor")
@@ -69,6 +70,7 @@ _Folder = Annotated[
         " node, such as $TMPDIR",
     ),
 ]
+_File = Annotated[str, AfterValidator(expanded)]
 _Line = Annotated[str, AfterValidator(_line)]
 
 
@@ -194,11 +196,11 @@ class BatchSettings(Model):
 class TlsSettings(Model):
     """Files in PEM form. What is left out is taken from Dask's own config, as all Dask programs do."""
 
-    ca: str | None = Field(
+    ca: _File | None = Field(
         None, description="who signed the certificates of the cluster", examples=["ca.pem"]
     )
-    certificate: str | None = Field(None, description="ours, signed by the same", examples=["client.pem"])
-    key: str | None = Field(
+    certificate: _File | None = Field(None, description="ours, signed by the same", examples=["client.pem"])
+    key: _File | None = Field(
         None, description="the private key of our certificate", examples=["client-key.pem"]
     )
 
