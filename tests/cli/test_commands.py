@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -33,6 +34,39 @@ def config(tmp_path):
 def words(output):
     """The words of each line."""
     return [line.split() for line in output.splitlines()]
+
+
+def paths_of_options():
+    """Every option of every command that takes a path."""
+    return [
+        pytest.param(name, option, id=f"{name} {option.opts[0]}")
+        for name, command in main.commands.items()
+        for option in command.params
+        if isinstance(option.type, click.Path)
+    ]
+
+
+@pytest.mark.parametrize(("name", "option"), paths_of_options())
+def test_a_path_in_quotation_marks_is_as_a_shell_would_have_it(name, option, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WINIT_PLACE", "there")
+    assert option.type.convert("$WINIT_PLACE/x.csv", option, None) == Path("there/x.csv")
+    assert option.type.convert("~/x.csv", option, None) == Path.home() / "x.csv"
+    with pytest.raises(click.BadParameter, match="has \\$WINIT_NONE in it, and no such variable is set"):
+        option.type.convert("${WINIT_NONE}/x.csv", option, None)
+    written = Path("$WINIT_NONE")  # of somebody's who means it
+    written.touch() if not option.type.dir_okay else written.mkdir()
+    assert option.type.convert(str(written), option, None) == written
+
+
+def test_no_folder_is_made_that_has_the_name_of_a_variable(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text(yaml.safe_dump(TINY | {"results": "$WINIT_NONE/x"}))
+    made = run("plan", "--write", "--config", "my.yaml")
+    assert "results: '$WINIT_NONE/x' has $WINIT_NONE in it, and no such variable is set" in made.output
+    assert run("config", "--input", config, "--output", "$WINIT_NONE.yaml").exit_code == 2
+    assert run("summarize", "--results", "$WINIT_NONE").exit_code == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"my.yaml", "config.yaml"}
 
 
 def test_plan_then_status(config, tmp_path):

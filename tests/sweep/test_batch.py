@@ -2,10 +2,15 @@
 
 import asyncio
 import itertools
+import os
 import re
 import shlex
+import subprocess
+import sys
 from types import SimpleNamespace
 
+import distributed
+import psutil
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -18,6 +23,8 @@ from winit.errors import WinitError
 from winit.sweep.batch import JobKeeper
 from winit.sweep.cluster import job_script_of
 from winit.sweep.config import Config
+from winit.sweep.machine import memory_limit, share_of_job
+from winit.sweep.node import SHARE
 from winit.sweep.problems import ConfigError
 from winit.sweep.settings import BATCH_SYSTEMS, BatchSettings, seconds_of
 
@@ -159,6 +166,53 @@ def test_workers_share_the_memory_of_their_job_and_leave_some_to_their_nannies(t
     limit = option(command(script("slurm", tmp_path, memory="4100 MB")), "--memory-limit")
     assert limit == "2000000000B"
     assert settings("slurm", memory="4100 MB").room(1).memory == 4e9
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+def test_a_job_asks_for_no_memory_where_the_config_says_null(tmp_path, kind):
+    with_memory, without = script(kind, tmp_path), script(kind, tmp_path, memory=None)
+    assert option(command(without), "--memory-limit") == SHARE
+    asking = {
+        "slurm": ["#SBATCH --mem=3G"],
+        "pbs": ["#PBS -l select=1:ncpus=2:mem=2862MB"],
+        "sge": [],
+        "lsf": ["#BSUB -M 3000000"],
+        "htcondor": [
+            "RequestMemory = floor(MY.DaskWorkerMemory / 1048576)",
+            "MY.DaskWorkerMemory = 3000000000",
+        ],
+    }[kind]
+    left = ["#PBS -l select=1:ncpus=2"] if kind == "pbs" else []
+    workers = [line for line in with_memory if "winit.sweep.node" in line]
+    assert [line for line in with_memory if line not in without] == [
+        line for line in with_memory if line in asking + workers
+    ]
+    assert [line for line in without if line not in with_memory and "winit.sweep.node" not in line] == left
+
+
+def test_workers_of_a_job_that_asked_for_no_memory_have_their_shares(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    quiet = {"n_workers": 0, "processes": False, "dashboard_address": None, "protocol": "tcp://"}
+    with (
+        distributed.LocalCluster(host="127.0.0.1", **quiet) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        words = [sys.executable, "-m", "winit.sweep.node", cluster.scheduler_address]
+        words += ["--memory-limit", "9GB", "--nworkers", "2", "--nthreads", "1", "--memory-limit", SHARE]
+        words += ["--nanny", "--no-dashboard", "--local-directory", str(tmp_path / "scratch")]
+        with subprocess.Popen(words, stderr=subprocess.DEVNULL) as job:
+            client.wait_for_workers(2, timeout=60)
+            workers = client.scheduler_info(n_workers=-1)["workers"].values()
+            found = {worker["memory_limit"] for worker in workers}
+            job.terminate()
+    assert found == {int(share_of_job(2))}
+
+
+def test_the_shares_of_a_job_are_no_more_than_it_may_use():
+    total = psutil.virtual_memory().total
+    for workers in (1, 2, 16, 1000):
+        assert 0 < workers * share_of_job(workers) < memory_limit()
+        assert share_of_job(workers) <= total / os.cpu_count()
 
 
 def test_a_job_script_can_be_seen_before_it_is_submitted(tmp_path):

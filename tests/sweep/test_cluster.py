@@ -1,9 +1,12 @@
 """Clusters on this machine: what listens, who is fit to compute, and what is said when nobody comes."""
 
 import dataclasses
+import os
+import socket
 import threading
 from contextlib import contextmanager
 
+import distributed
 import psutil
 import pytest
 from click.testing import CliRunner
@@ -13,6 +16,7 @@ from samples import tiny
 from winit.cli import main
 from winit.errors import WinitError
 from winit.sweep import batch, cluster, dispatch, engine, fetch
+from winit.sweep.certificates import certificate_files
 from winit.sweep.cluster import LostClusterError, open_cluster
 from winit.sweep.engine import Outcome, sweep
 from winit.sweep.machine import USABLE
@@ -98,12 +102,62 @@ def test_a_lost_connection_is_no_failure_of_a_cell(client, tmp_path, monkeypatch
     assert store.index().num_rows == 0
 
 
+# Longer than any test may take, so that what waits for it does not end.
+FOR_EVER = {"distributed.comm.timeouts.connect": "1h"}
+TOO_FEW = r"too few workers came within 0\.01 s \(cluster\.start_seconds\)"
+
+
 def test_nobody_comes_in_time():
-    with (
-        pytest.raises(WinitError, match=r"too few workers came within 0\.01 s \(cluster\.start_seconds\)"),
-        open_cluster(ClusterSettings(start_seconds=0.01), 1),
-    ):
+    with pytest.raises(WinitError, match=TOO_FEW), open_cluster(ClusterSettings(start_seconds=0.01), 1):
         pass
+
+
+def test_no_job_comes_in_time(tmp_path, monkeypatch):
+    """A batch system in which all jobs wait."""
+    for name, says in (("sbatch", "Submitted batch job 7"), ("squeue", "7"), ("scancel", "")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {says}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    settings = ClusterSettings(kind="slurm", start_seconds=0.01)
+    with pytest.raises(WinitError, match=TOO_FEW), open_cluster(settings, folder=tmp_path):
+        pass
+
+
+def test_no_worker_of_a_cluster_that_runs_comes_in_time():
+    quiet = {"n_workers": 0, "processes": False, "dashboard_address": None, "protocol": "tcp://"}
+    with distributed.LocalCluster(host="127.0.0.1", **quiet) as there:
+        settings = ClusterSettings(kind="address", address=there.scheduler_address, start_seconds=0.5)
+        with pytest.raises(WinitError, match=r"within 0\.5 s"), open_cluster(settings):
+            pass
+
+
+@pytest.mark.parametrize("listens", [True, False])
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+def test_what_is_no_scheduler_is_not_waited_for_beyond_the_time(tmp_path, listens, protocol):
+    """Neither where nobody listens, nor where somebody does and says nothing."""
+    with socket.socket() as silent, certificate_files(tmp_path) as ours:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen()
+        settings = ClusterSettings(
+            kind="address",
+            address=f"{protocol}://127.0.0.1:{silent.getsockname()[1]}",
+            start_seconds=0.5,
+            tls={"ca": ours.tls_ca_file, "certificate": ours.tls_client_cert, "key": ours.tls_client_key},
+        )
+        with (
+            cluster.dask.config.set(FOR_EVER),
+            pytest.raises(LostClusterError, match=f"no scheduler answers at {protocol}://127"),
+            open_cluster(settings),
+        ):
+            pass
+
+
+def test_workers_that_are_silent_are_looked_for_within_their_time():
+    with open_cluster(ClusterSettings(hang_seconds=40), 1) as client:
+        scheduler = client.cluster.scheduler
+        assert scheduler.worker_ttl == 40
+        assert scheduler.periodic_callbacks["worker-ttl"].callback_time <= 10_000
 
 
 def sweep_without(gone, client, folder):

@@ -322,6 +322,8 @@ def test_every_activation_is_tried_with_what_asks_for_it():
         ({"thresholds": {"vanishing": float("inf")}}, "finite"),
         ({"thresholds": {"dead": -0.1}}, "above 0"),
         ({"thresholds": {"dead": True}}, "not a number"),
+        ({"thresholds": {"dead": 50}}, "at most 1"),
+        ({"thresholds": {"saturated": 75}}, "at most 1"),
         ({"sweep": {"part_seconds": float("inf")}}, "at most"),
         ({"sweep": {"block_seconds": 0}}, "above 0"),
         ({"sweep": {"max_cells": 95}}, "96 cells, more than sweep.max_cells, which is 95"),
@@ -333,6 +335,31 @@ def test_every_activation_is_tried_with_what_asks_for_it():
 def test_bad_settings_are_refused(section, word):
     (message,) = problems(TINY | section).values()
     assert word in message
+
+
+RATIOS = {"vanishing": "exploding", "trained": "diverging"}
+
+
+@pytest.mark.parametrize("low", RATIOS)
+@given(below=st.floats(1e-3, 1e3), above=st.floats(1e-3, 1e3))
+def test_thresholds_that_contradict_each_other_are_refused_by_both_names(low, below, above):
+    high = RATIOS[low]
+    given_ = TINY | {"thresholds": {low: below, high: above}}
+    if below <= 1 <= above:
+        assert Config.checked(given_, "test").thresholds.model_dump()[high] == above
+    else:
+        assert list(problems(given_)) == ["thresholds"]
+        (message,) = problems(given_).values()
+        assert f"{low} is {below:g} and {high} {above:g}" in message
+
+
+def test_thresholds_the_wrong_way_round_are_refused_with_what_to_write():
+    swapped = {"vanishing": 10, "exploding": 0.1, "trained": 2, "diverging": 0.5}
+    (message,) = problems(TINY | {"thresholds": swapped}).values()
+    assert "write vanishing: 0.1, exploding: 10" in message
+    assert "write trained: 0.5, diverging: 2" in message
+    (message,) = problems(TINY | {"thresholds": {"vanishing": 10}}).values()
+    assert "vanishing is 10 and exploding 10, where a signal that stays as it is has 1" in message
 
 
 def test_a_slip_in_the_size_is_refused_with_both_mends():
@@ -357,6 +384,61 @@ def test_a_million_cells_pass_and_one_more_does_not():
 @pytest.mark.parametrize(("given", "folder"), [("res/", "res"), ("./a//b", "a/b"), ("/x/y/", "/x/y")])
 def test_the_results_folder_has_one_spelling(given, folder):
     assert Config.checked(TINY | {"results": given}, "test").results == folder
+
+
+PATHS = {
+    "results": lambda path: {"results": path},
+    "cluster.tls.ca": lambda path: {"cluster": {"tls": {"ca": path}}},
+    "cluster.tls.certificate": lambda path: {"cluster": {"tls": {"certificate": path}}},
+    "cluster.tls.key": lambda path: {"cluster": {"tls": {"key": path}}},
+}
+
+
+def at(where, config):
+    found = config.model_dump()
+    for step in where.split("."):
+        found = found[step]
+    return found
+
+
+@pytest.mark.parametrize("where", PATHS)
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("$WINIT_PLACE/x", "/fast/me/x"),
+        ("${WINIT_PLACE}/x", "/fast/me/x"),
+        ("/a/${WINIT_NAME}s/$WINIT_NAME", "/a/runs/run"),
+        ("a/$WINIT_NAME.d", "a/run.d"),
+        ("~/$WINIT_NAME", str(Path.home() / "run")),
+        ("$WINIT_HOME/x", str(Path.home() / "x")),
+    ],
+)
+def test_paths_have_variables_as_a_shell_has_them(where, written, path, monkeypatch):
+    monkeypatch.setenv("WINIT_PLACE", "/fast/me")
+    monkeypatch.setenv("WINIT_NAME", "run")
+    monkeypatch.setenv("WINIT_HOME", "~")
+    config = Config.checked(TINY | PATHS[where](written), "test")
+    assert at(where, config) == path
+    # What the results say is the same on a machine that has no such variable.
+    for name in ("WINIT_PLACE", "WINIT_NAME", "WINIT_HOME"):
+        monkeypatch.delenv(name)
+    assert Config.checked(from_yaml(config.to_yaml(), "test"), "test") == config
+
+
+@pytest.mark.parametrize("where", PATHS)
+@pytest.mark.parametrize("written", ["$WINIT_NONE/x", "${WINIT_NONE}", "a/$WINIT_EMPTY", "${}", "${A:-b}/x"])
+def test_a_variable_that_is_not_set_is_refused(where, written, monkeypatch):
+    monkeypatch.setenv("WINIT_EMPTY", "")
+    found = problems(TINY | PATHS[where](written))
+    assert list(found) == [where]
+    assert "no such variable is set; set it, or write the path itself" in found[where]
+
+
+@pytest.mark.parametrize("where", PATHS)
+def test_a_variable_that_names_another_is_refused(where, monkeypatch):
+    monkeypatch.setenv("WINIT_PLACE", "/a/$WINIT_NAME")
+    monkeypatch.setenv("WINIT_NAME", "b")
+    assert "has variables in its variables" in problems(TINY | PATHS[where]("$WINIT_PLACE/x"))[where]
 
 
 @pytest.mark.parametrize(
@@ -399,7 +481,8 @@ def test_a_results_folder_that_some_step_cannot_take_is_refused(name, word):
 
 
 @pytest.mark.parametrize(
-    "name", ["res[1]", "a b", "a'b", 'a"b', "a$b", "é/ü", "../a", "a/-x", "a%b", "=a", "@a", "a\\b"]
+    "name",
+    ["res[1]", "a b", "a'b", 'a"b', "a$", "a$1", "a/~", "é/ü", "../a", "a/-x", "a%b", "=a", "@a", "a\\b"],
 )
 def test_other_names_of_results_folders_stay_as_they_are(name):
     assert Config.checked(TINY | {"results": name}, "test").results == name

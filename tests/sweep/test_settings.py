@@ -2,10 +2,13 @@
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from samples import TINY, tiny
 
 from winit.errors import WinitError
 from winit.sweep.config import Config
+from winit.sweep.machine import USABLE, WORKER_BYTES
 from winit.sweep.plan import check_memory, make_plan
 from winit.sweep.problems import ConfigError
 from winit.sweep.settings import BATCH_SYSTEMS, BatchSettings, ClusterSettings
@@ -80,7 +83,7 @@ def test_the_canonical_config_reads_as_itself():
 @pytest.mark.parametrize("kind", BATCH_SYSTEMS)
 def test_a_cell_must_fit_into_a_worker_of_a_job(kind):
     config = tiny(width=2048).model_copy(
-        update={"cluster": checked(kind=kind, batch={"workers": 16, "memory": "5 GB"})}
+        update={"cluster": checked(kind=kind, batch={"workers": 14, "memory": "5 GB"})}
     )
     plan = make_plan(config)
     with pytest.raises(WinitError, match=r"of a job's 4\.9 GB.* set cluster\.batch\.workers to at most \d+"):
@@ -92,6 +95,35 @@ def test_a_cell_must_fit_into_a_worker_of_a_job(kind):
 def test_the_memory_of_a_cluster_of_somebody_else_is_known_when_it_is_asked():
     assert checked(kind="address", address="tls://a:1").room(2) is None
     assert checked(kind="address", address="tls://a:1").workers(2) is None
+
+
+@pytest.mark.parametrize(
+    ("memory", "line"),
+    [(32, "memory: 32 GB"), ("32", "memory: 32 GB"), (32000, "memory: 32000 MB"), (0, "memory: 1.4 GB")],
+)
+def test_a_memory_without_its_unit_is_refused_with_the_line_to_write(memory, line):
+    for kind in ("local", *BATCH_SYSTEMS):
+        said = refused(kind=kind, batch={"memory": memory})
+        assert "cluster.batch.memory: " in said
+        assert said.endswith(f"; write {line}")
+    assert "take fewer workers, or write memory: 5.2 GB" in refused(batch={"workers": 16, "memory": "5 GB"})
+
+
+@given(st.integers(0, 10**12), st.integers(1, 10**7))
+def test_every_memory_is_enough_for_its_workers_or_refused_with_one_that_is(memory, workers):
+    try:
+        room = checked(kind="slurm", batch={"workers": workers, "memory": memory}).room(1)
+    except ConfigError as error:
+        written = str(error).rpartition("memory: ")[2]
+        room = checked(kind="slurm", batch={"workers": workers, "memory": written}).room(1)
+    assert room.memory / workers * USABLE >= WORKER_BYTES * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("kind", BATCH_SYSTEMS)
+def test_the_memory_of_jobs_that_ask_for_none_is_known_when_their_workers_are_asked(kind):
+    settings = checked(kind=kind, batch={"memory": None})
+    assert settings.room(2) is None
+    assert settings.workers(2) == 4
 
 
 def test_workers_are_counted_by_kind():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import completing, results_option
+from winit.cli.options import PathType, completing, results_option
 from winit.errors import WinitError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _view_names() -> Iterable[str]:
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     help=f"Write it to a file: {', '.join(_ENDINGS)}.",
 )
 @click.option(

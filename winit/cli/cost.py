@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import cluster_option, config_option, opened, results_in, threads_option
+from winit.cli.options import PathType, cluster_option, config_option, opened, results_in, threads_option
 from winit.errors import WinitError
 from winit.visible import visible
 
@@ -65,7 +65,7 @@ def plan(config_file: Path, threads: int, shards: int, write: bool, yes: bool) -
 @threads_option
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     help="Write it to a file too, if none failed.",
 )
 def status(config_file: Path, threads: int, output: Path | None) -> None:

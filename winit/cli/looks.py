@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import activation_names, completing, initializer_names, input_names
+from winit.cli.options import PathType, activation_names, completing, initializer_names, input_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--bias-std", default=0.0, show_default=True, help="Standard deviation of the biases.")
 @click.option(
     "--plot",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     metavar="FILE",
     help="Draw the figures too: an .svg, .png, .pdf or .html file.",
 )
@@ -147,7 +147,7 @@ def _table(rows: "pa.Table", predicted: list[float | None] | None, *, ascii_only
 @click.argument("activation", shell_complete=completing(activation_names))
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     help="An .svg, .png, .pdf or .html file.  [default: phase-ACTIVATION.svg]",
 )
 def phase(activation: str, output: Path | None) -> None:

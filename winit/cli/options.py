@@ -1,8 +1,9 @@
 """Options that several commands share, and what they complete to."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,10 +46,28 @@ def input_names() -> Iterable[str]:
     return INPUTS
 
 
+class PathType(click.Path):
+    """A path, as a shell would have it also where quotation marks kept the shell from it."""
+
+    def __init__(self, **bounds: Any) -> None:
+        super().__init__(path_type=Path, **bounds)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As in a config, but for what is there under the very name."""
+        from winit.sweep.folders import expanded
+
+        if isinstance(value, str) and not os.path.lexists(value):
+            try:
+                value = expanded(value)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
+
+
 config_option = click.option(
     "--config",
     "config_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     default=Path("config/default.yaml"),
     show_default=True,
     help="The YAML file that holds the grid.",
@@ -57,7 +76,7 @@ config_option = click.option(
 results_option = click.option(
     "--results",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     default=Path("results"),
     show_default=True,
     help="The results folder.",

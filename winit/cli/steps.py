@@ -8,6 +8,7 @@ import click
 
 from winit.cli.group import Command
 from winit.cli.options import (
+    PathType,
     activation_names,
     cluster_option,
     completing,
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--input",
     "source",
-    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    type=PathType(allow_dash=True, dir_okay=False),
     required=True,
     help="A YAML or JSON file; - reads standard input.",
 )
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--output", type=PathType(dir_okay=False), required=True)
 def config(source: Path, output: Path) -> None:
     """Check a config and write it in its canonical form."""
     from winit.sweep.belonging import write_config

@@ -128,9 +128,12 @@ _CANONICAL: dict[str, Callable[[str], str]] = {
 
 def _in_results(database: Database, name: str, values: tuple[Any, ...]) -> list[Any]:
     """The values as the results have them, each once."""
+    order = ", ".join(SIZE_ORDER[1:]) if name == "width" else name
     there = [
         row[name]
-        for row in rows_of(database, f"SELECT DISTINCT {name} FROM cells WHERE status = 'ok' ORDER BY {name}")
+        for row in rows_of(
+            database, f"SELECT DISTINCT {order} FROM cells WHERE status = 'ok' ORDER BY {order}"
+        )
     ]
     found = []
     for value in values:

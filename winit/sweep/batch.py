@@ -17,6 +17,7 @@ from distributed.core import Status
 from winit.errors import WinitError
 from winit.sweep.certificates import certificate_files, in_files
 from winit.sweep.machine import WORKER_MEMORY
+from winit.sweep.node import SHARE
 from winit.sweep.settings import BatchSettings, ClusterSettings, seconds_of
 
 # A job whose workers cannot find the sweep ends after so many seconds.
@@ -28,6 +29,7 @@ _SECONDS_BETWEEN_LOOKS, _LONGEST_BETWEEN_LOOKS = 1.0, 30.0
 # So many times in a row jobs may be refused, or end before a worker came, while there is none: few before the
 # first one ever came; later the batch system may only be away for some minutes.
 _VAIN_ROUNDS, _VAIN_ROUNDS_LATER = 3, 10
+_UNASKED_BYTES = 10**9
 _UNREACHED = "; its workers did not reach the sweep, as over a wrong network: see cluster.batch.interface"
 
 
@@ -48,20 +50,29 @@ class System:
 
 def _slurm(batch: BatchSettings) -> dict[str, Any]:
     # Lost jobs are replaced here, at once: SLURM would have one wait for minutes.
-    return _pbs(batch) | {"job_extra_directives": ["--no-requeue", *batch.directives]}
+    return {
+        "queue": batch.partition,
+        "account": batch.account,
+        "walltime": batch.walltime,
+        "job_extra_directives": ["--no-requeue", *batch.directives],
+    } | _memory_unasked(batch, "#SBATCH --mem=")
 
 
 def _pbs(batch: BatchSettings) -> dict[str, Any]:
-    return {"queue": batch.partition, "account": batch.account, "walltime": batch.walltime}
+    # One line asks for all resources, the memory among them.
+    cores = {"resource_spec": f"select=1:ncpus={batch.workers}"} if batch.memory is None else {}
+    return {"queue": batch.partition, "account": batch.account, "walltime": batch.walltime} | cores
 
 
 def _sge(batch: BatchSettings) -> dict[str, Any]:
+    # No memory is asked for in any case: each site has a name of its own for it.
     return {"queue": batch.partition, "project": batch.account, "walltime": batch.walltime}
 
 
 def _lsf(batch: BatchSettings) -> dict[str, Any]:
     minutes = -(-seconds_of(batch.walltime) // 60)
-    return _sge(batch) | {"walltime": f"{minutes // 60:02d}:{minutes % 60:02d}"}
+    walltime = {"walltime": f"{minutes // 60:02d}:{minutes % 60:02d}"}
+    return _sge(batch) | walltime | _memory_unasked(batch, "#BSUB -M ")
 
 
 def _htcondor(batch: BatchSettings) -> dict[str, Any]:
@@ -74,7 +85,13 @@ def _htcondor(batch: BatchSettings) -> dict[str, Any]:
         if not (name.strip() and equals):
             raise WinitError(f"{name!r} is no directive of HTCondor; write name = value")
         described[name.strip()] = value.strip()
-    return {"disk": "1 GB", "job_extra_directives": described}
+    unasked = _memory_unasked(batch, "RequestMemory", "MY.DaskWorkerMemory")
+    return {"disk": "1 GB", "job_extra_directives": described} | unasked
+
+
+def _memory_unasked(batch: BatchSettings, *directives: str) -> dict[str, Any]:
+    """``directives``, which ask for memory, left out where the config asks for none."""
+    return {"job_directives_skip": directives} if batch.memory is None else {}
 
 
 _SYSTEMS = {
@@ -132,6 +149,7 @@ def _job_options(
 ) -> dict[str, Any]:
     batch = settings.batch
     lifetime, stagger = batch.lifetime
+    memory = batch.memory_for_workers
     settings_there = WORKER_MEMORY | {"distributed.comm.require-encryption": True}
     exported = dict(environment) | {_variable(name): str(value) for name, value in settings_there.items()}
     logs = str(folder.resolve())
@@ -154,7 +172,8 @@ def _job_options(
         "python": shlex.quote(sys.executable),
         "cores": batch.workers,
         "processes": batch.workers,
-        "memory": f"{int(batch.memory)} B",
+        # It wants some in any case; where the job asks for none, nothing becomes of it.
+        "memory": f"{int(batch.memory or _UNASKED_BYTES)} B",
         # A variable of the node is still to be replaced there; nothing else in it means anything to a shell.
         "local_directory": batch.scratch and f'"{batch.scratch}"',
         "log_directory": logs,
@@ -164,7 +183,7 @@ def _job_options(
             *("--nworkers", str(batch.workers), "--nanny"),
             *("--worker-class", "winit.sweep.servers.Worker"),
             # The last one counts: dask_jobqueue gives workers all that the job has.
-            *("--memory-limit", f"{int(batch.memory_for_workers / batch.workers)}B"),
+            *("--memory-limit", SHARE if memory is None else f"{int(memory / batch.workers)}B"),
             *("--lifetime", f"{lifetime}s", "--lifetime-stagger", f"{stagger}s"),
         ],
         "job_script_prologue": [f"export {name}={value}" for name, value in exported.items()]

@@ -1,24 +1,29 @@
 """Where the sweep computes: the only place that knows which kind of cluster it is."""
 
+import asyncio
 import logging
+import os
 import signal
 import sys
 import threading
+import time
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, Self
 
 import dask
 import distributed
-from dask.utils import format_bytes
+from dask.utils import format_bytes, parse_timedelta
 from distributed.client import FutureCancelledError
-from distributed.comm.core import CommClosedError
+from distributed.comm.core import CommClosedError, connect
+from distributed.core import Status
 from distributed.scheduler import KilledWorker
-from distributed.utils import silence_logging_cmgr
+from distributed.utils import LoopRunner, silence_logging_cmgr
 from rich.table import Table
 
 from winit.errors import WinitError
@@ -32,7 +37,7 @@ from winit.sweep.machine import (
     memory_limit,
 )
 from winit.sweep.scratch import private_folder
-from winit.sweep.servers import Scheduler, Worker
+from winit.sweep.servers import Scheduler, Watchful, Worker
 from winit.sweep.settings import BATCH_SYSTEMS, ClusterSettings, TlsSettings
 from winit.sweep.standstill import Standstill
 from winit.sweep.tasks import fitness
@@ -71,18 +76,19 @@ def open_cluster(
     Raises WinitError where no worker comes or where they cannot do the work, and LostClusterError, in the
     body too, where the scheduler goes away.
     """
+    deadline = _Deadline.of(settings)
     hang = {"distributed.scheduler.worker-ttl": f"{settings.hang_seconds:g}s"}
     with (
         private_folder() as scratch,
         dask.config.set(_DASK_SETTINGS | hang | {"temporary-directory": str(scratch)}),
         _KINDS[settings.kind](settings, workers, folder / "cluster") as opened,
-        _client(opened) as client,
+        _client(opened, deadline) as client,
         _Keeper(client, opened.look, Standstill(client).look) as keeper,
     ):
         if settings.dashboard and not isinstance(opened.scheduler, str):
             print(f"dashboard: {opened.scheduler.dashboard_link}", file=sys.stderr)  # noqa: T201
         try:
-            _wait_for(opened.together, client, settings)
+            _wait_for(opened.together, client, deadline)
             _check(client)
             yield client
         except Exception as error:
@@ -166,8 +172,15 @@ def _local(settings: ClusterSettings, workers: int | None, folder: Path) -> Iter
     count = workers or available_cores()
     security = distributed.Security.temporary()
     here = {"host": "127.0.0.1", "protocol": "tls://", "security": security}
+    nannies = weakref.WeakSet[distributed.Nanny]()
+
+    def started(*args: Any, **options: Any) -> distributed.Nanny:
+        made = distributed.Nanny(*args, **options)
+        nannies.add(made)
+        return made
+
     nanny = {
-        "cls": distributed.Nanny,
+        "cls": started,
         "options": here
         | {
             "nthreads": 1,
@@ -192,7 +205,13 @@ def _local(settings: ClusterSettings, workers: int | None, folder: Path) -> Iter
             cluster.scale(count)
             return _SECONDS_BETWEEN_LOOKS
 
-        yield _Opened(cluster, look, together=count)
+        try:
+            yield _Opened(cluster, look, together=count)
+        finally:
+            # The cluster would wait until they are up, only to end them.
+            for young in nannies:
+                if young.status in {Status.init, Status.starting} and young.pid:
+                    os.kill(young.pid, signal.SIGKILL)
 
 
 async def _keep_interrupts() -> None:
@@ -228,7 +247,7 @@ def _security(address: str, tls: TlsSettings) -> distributed.Security:
     if address.startswith("tcp://"):
         return distributed.Security()
     given = {"tls_ca_file": tls.ca, "tls_client_cert": tls.certificate, "tls_client_key": tls.key}
-    found = {name: str(Path(path).expanduser()) for name, path in given.items() if path}
+    found = {name: path for name, path in given.items() if path}
     try:
         for path in found.values():
             Path(path).open("rb").close()  # the TLS library does not say which file is missing
@@ -259,14 +278,51 @@ def _scheduler(settings: ClusterSettings) -> dict[str, Any]:
         import bokeh  # noqa: F401 - only to see whether it is there
     except ImportError:
         raise WinitError("the dashboard needs bokeh: pip install bokeh, or dashboard: false") from None
-    return {"cls": distributed.Scheduler, "options": {"port": 0, "dashboard_address": _DASHBOARD}}
+    return {"cls": Watchful, "options": {"port": 0, "dashboard_address": _DASHBOARD}}
+
+
+@dataclass(frozen=True)
+class _Deadline:
+    """Until when the first workers are waited for: one time for all that has to happen before."""
+
+    seconds: float | None
+    """as the config has them; None: for ever"""
+    began: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, settings: ClusterSettings) -> Self:
+        """Of a cluster that is opened now."""
+        return cls(settings.start_seconds or (_SECONDS_TO_START_HERE if settings.kind == "local" else None))
+
+    def left(self) -> float | None:
+        """Seconds that are left, never 0, which Dask takes for no end; None: there is none."""
+        if self.seconds is None:
+            return None
+        return max(self.began + self.seconds - time.monotonic(), 0.01)
+
+
+async def _answers(address: str, security: distributed.Security | None, seconds: float) -> None:
+    """Raise OSError where no scheduler answers within ``seconds``.
+
+    A client's own bound holds for the connection: for the first word of the other side it waits for ever.
+    """
+    there = security.get_connection_args("client") if security else {}
+    try:
+        comm = await asyncio.wait_for(connect(address, timeout=seconds, **there), seconds)
+    except TimeoutError:
+        raise OSError(f"it said nothing within {seconds:.3g} s") from None
+    comm.abort()
 
 
 @contextmanager
-def _client(opened: _Opened) -> Iterator[distributed.Client]:
+def _client(opened: _Opened, deadline: _Deadline) -> Iterator[distributed.Client]:
     # Results come straight from the workers, except where these may be on a network of their own.
     direct = not isinstance(opened.scheduler, str)
     try:
+        if isinstance(opened.scheduler, str):
+            most = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+            seconds = min(deadline.left() or most, most)
+            LoopRunner().run_sync(_answers, opened.scheduler, opened.security, seconds)
         client = distributed.Client(
             opened.scheduler, security=opened.security, set_as_default=False, direct_to_workers=direct
         )
@@ -318,17 +374,18 @@ class _Keeper:
                 return
 
 
-def _wait_for(count: int, client: distributed.Client, settings: ClusterSettings) -> None:
+def _wait_for(count: int, client: distributed.Client, deadline: _Deadline) -> None:
     """Wait until a worker has done something, which starts the first where a cluster grows by need."""
-    seconds = settings.start_seconds or (_SECONDS_TO_START_HERE if settings.kind == "local" else None)
     try:
         while True:
             with suppress(KilledWorker):  # the next one may live
-                client.submit(fitness, pure=False).result(timeout=seconds)
+                client.submit(fitness, pure=False).result(timeout=deadline.left())
                 break
-        client.wait_for_workers(count, timeout=seconds)
+        client.wait_for_workers(count, timeout=deadline.left())
     except TimeoutError:
-        raise WinitError(f"too few workers came within {seconds:g} s (cluster.start_seconds)") from None
+        raise WinitError(
+            f"too few workers came within {deadline.seconds:g} s (cluster.start_seconds)"
+        ) from None
     except (ImportError, AttributeError) as error:
         raise WinitError(
             f"workers cannot run this winit ({error}); install the same version where they are"

@@ -312,7 +312,10 @@ class Where(Model):
     """The sections that say where a sweep computes, and where its results go."""
 
     results: Annotated[str, BeforeValidator(results_folder)] = Field(
-        "results", min_length=1, description="the folder where everything goes"
+        "results",
+        min_length=1,
+        description="the folder where everything goes; `$NAME` is a variable of the"
+        " environment, here as in every path but that of a node",
     )
     cluster: ClusterSettings = Field(ClusterSettings(), description="where the sweep computes")
 

@@ -1,6 +1,7 @@
-"""The folder of results: which names can be its name, and whether it can be filled."""
+"""Paths as people write them, and the folder of results: its name, and whether it can be filled."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,39 @@ _LONGEST_PATH = 3_800
 """Bytes of a path, with room for the names below it."""
 _SIGNS = "{}*?:"
 """Patterns to Snakemake, and where a path begins with a word and a colon, an address to Arrow."""
+_VARIABLE = re.compile(r"\$(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[^}]*)\})")
+
+
+def expanded(path: str) -> str:
+    """A path with what stands for a home folder (``~``) and for variables of the environment put in.
+
+    As a shell has them, ``$NAME`` and ``${NAME}``; once expanded, a path stays as it is. Raises ValueError
+    where a variable is not set.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found["name"] or found["braced"]
+        if not os.environ.get(name):
+            raise ValueError(
+                f"{quoted(path)} has ${name} in it, and no such variable is set; set it, or write the path"
+                " itself"
+            )
+        return os.environ[name]
+
+    written = _VARIABLE.sub(value, path)
+    if _VARIABLE.search(written):
+        raise ValueError(f"{quoted(path)} has variables in its variables; write the path itself")
+    try:
+        return str(Path(written).expanduser()) if written.startswith("~") else written
+    except RuntimeError:
+        raise ValueError(f"{quoted(path)} begins with the home folder of nobody here") from None
 
 
 def results_folder(value: Any) -> Any:
-    """A path as all steps take it: no ``~``, no ``./``, no slash at the end. Raises ValueError otherwise."""
+    """A path as all steps take it: expanded, no ``./``, no slash at the end. Raises ValueError otherwise."""
     if not isinstance(value, str) or not value:
         return value
-    try:
-        path = Path(value).expanduser()
-    except RuntimeError:
-        raise ValueError(f"{quoted(value)} begins with the home folder of nobody here") from None
+    path = Path(expanded(value))
     folder, shown = str(path), quoted(value)
     if found := [sign for sign in _SIGNS if sign in folder]:
         raise ValueError(f"{shown} has {' '.join(found)} in it; a folder of results is named without")

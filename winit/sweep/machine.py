@@ -16,6 +16,8 @@ USABLE = 0.95
 """Of a worker's share of the memory: what a plan may take, and beyond which Dask ends the worker."""
 WORKER_BYTES = 0.3e9
 """What a worker takes beside its cells, measured: Python, NumPy, numba, Dask."""
+NANNIES_BYTES = 0.1e9
+"""What starts the workers of a job and looks after them takes itself, measured: Python and Dask."""
 KEPT_BYTES = 2**25
 """The C library keeps what is smaller when it is freed, and hands back what is larger."""
 # Of a worker's share: what standard draws fill it up to, beside cells.
@@ -85,6 +87,16 @@ def memory_limit() -> float:
     The machine's, or less where a container or a batch system allows less.
     """
     return float(min([psutil.virtual_memory().total, *_cgroup_limits(_OWN_CGROUPS, _CGROUPS)]))
+
+
+def share_of_job(workers: int) -> float:
+    """Bytes for each of ``workers`` in a job of which nobody said how much memory it has.
+
+    What this machine lets the job use; where it sets no limit, the part of a machine's memory that goes with
+    a core, since other jobs may be beside it.
+    """
+    allowed = (memory_limit() - NANNIES_BYTES) / workers
+    return min(allowed, psutil.virtual_memory().total / (os.cpu_count() or 1))
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from typing import Any
 
 import distributed
 
+_LOOKS = 5
+"""In the time for which a worker may be silent."""
+
 
 class _Silent:
     """Comes before a class with an HTTP server."""
@@ -19,7 +22,19 @@ class _Silent:
         """None is started."""
 
 
-class Scheduler(_Silent, distributed.Scheduler):
+class Watchful(distributed.Scheduler):
+    """A scheduler that sees in time which workers give no sign of life.
+
+    By itself it looks for them as rarely as they may be silent: until it does, up to twice that goes by.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if look := self.periodic_callbacks.get("worker-ttl"):
+            look.callback_time /= _LOOKS
+
+
+class Scheduler(_Silent, Watchful):
     """A scheduler that is no web server."""
 
 

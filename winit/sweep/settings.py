@@ -1,19 +1,27 @@
 """Where the sweep computes: the config's section ``cluster``."""
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from winit.errors import quoted
 from winit.sweep.fields import Count, Model, Patience, Positive, counted_in
-from winit.sweep.machine import memory_limit
+from winit.sweep.folders import expanded
+from winit.sweep.machine import NANNIES_BYTES, USABLE, WORKER_BYTES, memory_limit
 
-# What starts the workers of a job and looks after them takes itself, measured: Python and Dask.
-_NANNIES_BYTES = 0.1e9
 BATCH_SYSTEMS = ("slurm", "pbs", "sge", "lsf", "htcondor")
 
 
@@ -62,6 +70,7 @@ _Folder = Annotated[
         " node, such as $TMPDIR",
     ),
 ]
+_File = Annotated[str, AfterValidator(expanded)]
 _Line = Annotated[str, AfterValidator(_line)]
 
 
@@ -77,6 +86,17 @@ def seconds_of(walltime: str) -> int:
     """The seconds in hours:minutes:seconds."""
     hours, minutes, seconds = map(int, walltime.split(":"))
     return 3600 * hours + 60 * minutes + seconds
+
+
+def _memory_to_write(given: int, least: float) -> str:
+    """What to write instead of ``given`` bytes, where ``least`` will do.
+
+    A small number was meant as gigabytes, as people say them, or as megabytes, as SLURM takes them.
+    """
+    unit, factor = ("GB", 10**9) if given < 1000 else ("MB", 10**6)
+    if given < 10**6 and given * factor >= least:
+        return f"{given} {unit}"
+    return f"{math.ceil(least / 1e8) / 10:.1f} GB"
 
 
 @dataclass(frozen=True)
@@ -103,9 +123,10 @@ class BatchSettings(Model):
     workers: Count = Field(
         4, description="of a job, a core each", examples=[16], json_schema_extra=counted_in("workers")
     )
-    memory: ByteSize = Field(
+    memory: ByteSize | None = Field(
         ByteSize(8 * 10**9),
-        description="of a job, a number of bytes or one with its unit; 8 GB is 8e9 bytes, 8 GiB 2³³",
+        description="of a job, a number of bytes or one with its unit; 8 GB is 8e9 bytes, 8 GiB 2³³; null:"
+        " the job asks for none, and has what the batch system gives it",
         examples=["32 GB"],
         json_schema_extra=counted_in("bytes"),
     )
@@ -139,12 +160,26 @@ class BatchSettings(Model):
         examples=[["module load python"]],
     )
 
+    @field_validator("memory")
+    @classmethod
+    def _workers_have_room(cls, memory: ByteSize | None, given: ValidationInfo) -> ByteSize | None:
+        workers = given.data.get("workers", 1)  # not there where it is wrong itself
+        least = workers * WORKER_BYTES / USABLE + NANNIES_BYTES
+        if memory is not None and memory < least:
+            fewer = "take fewer workers, or write" if memory >= 10**6 and workers > 1 else "write"
+            raise ValueError(
+                f"{memory:,d} B is too little for {workers:,} worker{'s' * (workers != 1)}, which take"
+                f" {least / 1e9:,.1f} GB before their first cell; {fewer} memory:"
+                f" {_memory_to_write(int(memory), least)}"
+            )
+        return memory
+
     @property
-    def memory_for_workers(self) -> float:
-        """Bytes that the workers of a job share. A worker that takes too much is to be ended by its nanny:
-        the batch system would end the job, with all its workers.
+    def memory_for_workers(self) -> float | None:
+        """Bytes that the workers of a job share; None where the job asks for none. A worker that takes too
+        much is to be ended by its nanny: the batch system would end the job, with all its workers.
         """
-        return max(self.memory - _NANNIES_BYTES, 0.0)
+        return None if self.memory is None else self.memory - NANNIES_BYTES
 
     @property
     def lifetime(self) -> tuple[int, int]:
@@ -161,11 +196,11 @@ class BatchSettings(Model):
 class TlsSettings(Model):
     """Files in PEM form. What is left out is taken from Dask's own config, as all Dask programs do."""
 
-    ca: str | None = Field(
+    ca: _File | None = Field(
         None, description="who signed the certificates of the cluster", examples=["ca.pem"]
     )
-    certificate: str | None = Field(None, description="ours, signed by the same", examples=["client.pem"])
-    key: str | None = Field(
+    certificate: _File | None = Field(None, description="ours, signed by the same", examples=["client.pem"])
+    key: _File | None = Field(
         None, description="the private key of our certificate", examples=["client-key.pem"]
     )
 
@@ -187,7 +222,8 @@ class ClusterSettings(Model):
     dashboard: bool = Field(False, description="true starts Dask's dashboard, for the users of this machine")
     start_seconds: Positive | None = Field(
         None,
-        description="give up when no worker came for so long; null: wait, as queues are long",
+        description="give up when no worker came for so long, from the start of the cluster; null: wait, as"
+        " queues are long (on this machine two minutes)",
         examples=[3600.0],
         json_schema_extra=counted_in("s"),
     )
@@ -227,10 +263,11 @@ class ClusterSettings(Model):
                 " `winit sweep`)"
             )
             return Room(memory_limit(), threads, "the machine's", mend)
-        if self.kind == "address":
+        memory = None if self.kind == "address" else self.batch.memory_for_workers
+        if memory is None:
             return None
         mend = "set cluster.batch.workers to at most {0}, or cluster.batch.memory to more"
-        return Room(self.batch.memory_for_workers, self.batch.workers, "a job's", mend)
+        return Room(memory, self.batch.workers, "a job's", mend)
 
 
 def _parts(address: str) -> tuple[str, str]:

@@ -5,11 +5,13 @@ threshold computes no cell anew.
 """
 
 from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
+from pydantic import model_validator
 
 from winit.network.activations import can_die
-from winit.sweep.fields import Model, Positive
+from winit.sweep.fields import Model, Positive, Share
 
 VERDICTS = ("broken", "dead", "symmetric", "vanishing", "exploding", "saturated", "healthy")
 """In the order in which they are tried; the first that fits is the cell's.
@@ -18,9 +20,19 @@ What is dead is equal too, for want of anything that differs, and vanishes: so i
 that vanish are symmetric, whatever the dtype makes of small numbers.
 """
 
+_RATIOS = (
+    ("vanishing", "exploding", "a signal that stays as it is"),
+    ("trained", "diverging", "a run that stays at guessing"),
+)
+"""Thresholds on a ratio from both sides, and what must be neither below the one nor above the other."""
+
 
 class Thresholds(Model):
-    """Where a verdict begins. None of it changes a number."""
+    """Where a verdict begins. None of it changes a number.
+
+    A signal that stays as it is has a ratio of 1: `vanishing` is 1 at most, `exploding` at least. So are
+    `trained` and `diverging`, of runs that stay at guessing.
+    """
 
     vanishing: Positive = 0.1
     """std at the far end of the network ÷ std at the near end, below which a signal vanishes. Ours: an
@@ -28,16 +40,30 @@ class Thresholds(Model):
     0.37, and the one they say vanishes to 5e-6 by the ninth."""
     exploding: Positive = 10.0
     """The same ratio, above which it explodes. Ours: an order of magnitude."""
-    saturated: Positive = 0.75
+    saturated: Share = 0.75
     """Largest share of saturated entries in a layer. Ours: halfway between 0.5, which a healthy ReLU
     layer has, and 1; the notes' N(0, 1) weights with tanh and width 500 give 0.92."""
-    dead: Positive = 0.5
+    dead: Share = 0.5
     """Largest share of dead units in a layer. Ours: more dead than alive."""
     trained: Positive = 0.5
     """Loss at the end ÷ loss of guessing, log(classes), below which a run trains. Ours: half of it."""
     diverging: Positive = 10.0
     """Loss at the end ÷ the larger of the loss at the start and that of guessing, above which a run
     diverges though it is finite. Ours: an order of magnitude."""
+
+    @model_validator(mode="after")
+    def _what_stays_as_it_is_is_between_them(self) -> Self:
+        wrong = []
+        for low, high, what in _RATIOS:
+            below, above = getattr(self, low), getattr(self, high)
+            if not below <= 1 <= above:
+                swapped = f"write {low}: {above:g}, {high}: {below:g}"
+                apart = f"{low} is to be 1 at most, and {high} 1 at least"
+                mend = swapped if above <= 1 <= below else apart
+                wrong.append(f"{low} is {below:g} and {high} {above:g}, where {what} has 1; {mend}")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
 
 
 TRAINING_VERDICTS = ("diverges", "stays symmetric", "trains", "stalls")
