@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import activation_names, completing, initializer_names, input_names
+from winit.cli.options import Real, Whole, activation_names, completing, initializer_names, input_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.command(cls=Command, example="winit simulate he_normal relu --depth 50 --width 512")
 @click.argument("initializer", shell_complete=completing(initializer_names))
 @click.argument("activation", shell_complete=completing(activation_names))
-@click.option("--depth", default=10, show_default=True, help="Hidden layers.")
+@click.option("--depth", type=Whole(), default=10, show_default=True, help="Hidden layers.")
 @click.option("--width", default="500", show_default=True, help="Units, or a taper such as 1024-64.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--batch", default=1000, show_default=True, help="Examples.")
+@click.option("--seed", type=Whole(), default=0, show_default=True)
+@click.option("--batch", type=Whole(), default=1000, show_default=True, help="Examples.")
 @click.option(
     "--input",
     "input_",
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     help="What the examples are.",
 )
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
-@click.option("--bias-std", default=0.0, show_default=True, help="Standard deviation of the biases.")
+@click.option(
+    "--bias-std", type=Real(), default=0.0, show_default=True, help="Standard deviation of the biases."
+)
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),

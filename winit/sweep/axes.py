@@ -16,10 +16,11 @@ from pydantic import (
 
 from winit.errors import quoted
 from winit.network.activations import activation
+from winit.network.arithmetic import how_to_write
 from winit.network.datasets import dataset
 from winit.network.initializers import initializer
 from winit.network.inputs import input_of
-from winit.sweep.fields import LARGEST_WIDTH, Model, Seed, SeedCount, counted_in
+from winit.sweep.fields import LARGEST_WIDTH, Model, Seed, SeedCount, counted_in, plain_whole
 from winit.sweep.sources import with_source
 
 _WIDTH = re.compile(r"[1-9][0-9]*(-[1-9][0-9]*)?")
@@ -48,12 +49,15 @@ def _written(seeds: "range | list[int]") -> "dict[str, int] | list[int]":
 
 def _width(value: Any) -> Any:
     text = value.replace(" ", "") if isinstance(value, str) else quoted(value)
+    text = "-".join(map(plain_whole, text.split("-")))
     large = isinstance(value, int) and value > LARGEST_WIDTH
     if isinstance(value, bool) or not (large or _WIDTH.fullmatch(text)):
-        raise ValueError(
-            f"{quoted(value)} is not a width; give a positive whole number such as 500,"
+        mend = (
+            how_to_write(text)
+            or "; give a positive whole number such as 500,"
             " or a taper from the first layer to the last such as '1024-64'"
         )
+        raise ValueError(f"{quoted(value)} is not a width{mend}")
     # The digits are counted first: Python itself does not read thousands of them.
     if large or any(len(end) > 7 or int(end) > LARGEST_WIDTH for end in text.split("-")):
         raise ValueError(f"{quoted(value)} is too large; a width is at most {LARGEST_WIDTH}")
