@@ -207,6 +207,36 @@ def test_a_search_that_finds_nothing_says_so(name, part, said):
     assert refused.output.count("\n") == 1
 
 
+def test_numbers_may_be_written_as_people_do():
+    plain = ("--depth", "3", "--width", "20", "--batch", "32", "--seed", "10", "--bias-std", "0.125")
+    given = ("--depth", "3e0", "--width", "2e1", "--batch", "2**5", "--seed", "1_0", "--bias-std", "1/8")
+    made = run("simulate", "he_normal", "tanh", *given)
+    assert made.exit_code == 0, made.output
+    assert made.output == run("simulate", "he_normal", "tanh", *plain).output
+
+
+@pytest.mark.parametrize(
+    ("option", "written", "mend"),
+    [
+        ("--depth", "1,000", "write 1000"),
+        ("--depth", "2.5", "write 2 or 3"),
+        ("--batch", "2k", "write 2000"),
+        ("--seed", "big", "'big' is not a whole number; write one such as 1000"),
+        ("--width", "1,000", "write 1000"),
+        ("--bias-std", "0,5", "write 0.5"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_with_the_mend(option, written, mend):
+    refused = run("simulate", "he_normal", "tanh", option, written)
+    assert refused.exit_code == 2
+    assert mend in refused.output
+
+
+def test_how_many_threads_may_be_written_so_too():
+    assert "write 1000" in run("plan", "--threads", "1k").output
+    assert "1000001 is not in the range" in run("plan", "--threads", "1e6 + 1").output
+
+
 def test_a_phase_diagram_is_drawn_to_a_file(tmp_path):
     made = tmp_path / "gelu.svg"
     assert run("phase", "gelu", "--output", str(made)).exit_code == 0
@@ -386,7 +416,7 @@ def test_a_terminal_that_is_gone_is_written_to_no_more(tmp_path):
         ("simulate", "he_normal", "relu", "--width", "9" * 5000),
         ("simulate", "he_normal", "relu", "--depth", "9" * 5000),
         ("simulate", "he_normal", "relu", "--depth", "9" * 4000),
-        ("simulate", "he_normal", "relu", "--depth", "1e3"),
+        ("simulate", "he_normal", "relu", "--depth", "1e9999"),
         ("simulate", "he_normal", "relu", "--seed", "9" * 4000),
         ("simulate", "x" * 10_000, "relu"),
         ("phase", "(" * 3000),

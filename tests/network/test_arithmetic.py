@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winit.network.arithmetic import LONGEST, ExpressionError, number_in, number_of
+from winit.network.arithmetic import LONGEST, ExpressionError, number_in, number_of, real_in, whole_in
 
 NUMBERS = st.integers(0, 10**6).map(str) | st.floats(0, allow_infinity=False).map(repr)
 SIGNS = st.sampled_from(["+", "-", "*", "/", "**"])
@@ -149,9 +149,43 @@ def test_what_is_no_number_is_told_in_a_line_with_the_mend(text, words):
 
 @given(st.text() | st.text("0123456789+-*/()., eEsqrtpi_^jx'\"\\[]{}:=\n", max_size=LONGEST + 5))
 def test_no_text_ends_in_another_error(text):
-    try:
-        found = number_in(text)
-    except ExpressionError as error:
-        assert str(error)  # noqa: PT017
-    else:
-        assert type(found) in {int, float}
+    for read in (number_in, real_in, whole_in):
+        try:
+            found = read(text)
+        except ExpressionError as error:
+            assert str(error)  # noqa: PT017
+        else:
+            assert type(found) in ({int} if read is whole_in else {int, float})
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_a_whole_number_is_read_in_every_form_that_is_one(number):
+    for form in ("{}", "{:_}", "{}.0", " {} ", "({})", "{} * 2 / 2", "{}e0"):
+        assert whole_in(form.format(number)) == number
+    written = [("{}k", 1000 * number), ("{} K", 1000 * number), ("{}.0M", 10**6 * number)]
+    if abs(number) >= 1000:
+        written.append(("{:,}", number))
+    for form, meant in written:
+        with pytest.raises(ExpressionError, match=f"not a whole number; write {meant}$"):
+            whole_in(form.format(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("1 000", "; write 1000"),
+        ("1'000'000", "; write 1000000"),
+        ("1,000.5", "; write 1000.5"),
+        ("0,5", "; write 0.5"),
+        ("50%", "; write 0.5"),
+        ("2.5M", "; write 2500000"),
+        ("", "; write one"),
+        ("ten", "; write one such as 1000, or an expression"),
+        ("2^10", ": it has ^ in it; write ** for a power"),
+        ("1/0", ": it divides by 0"),
+    ],
+)
+def test_what_many_write_otherwise_is_refused_with_the_number(text, mend):
+    with pytest.raises(ExpressionError) as caught:
+        real_in(text)
+    assert str(caught.value).startswith(f"is not a number{mend}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import PathType, completing, results_option
+from winit.cli.options import PathType, WholeRange, completing, results_option
 from winit.errors import WinitError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _view_names() -> Iterable[str]:
 )
 @click.option(
     "--rows",
-    type=click.IntRange(1, 10**9),
+    type=WholeRange(1, 10**9),
     default=40,
     show_default=True,
     help="Rows that a table shows at most.",

@@ -6,7 +6,15 @@ from pathlib import Path
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import PathType, cluster_option, config_option, opened, results_in, threads_option
+from winit.cli.options import (
+    PathType,
+    WholeRange,
+    cluster_option,
+    config_option,
+    opened,
+    results_in,
+    threads_option,
+)
 from winit.errors import WinitError
 from winit.visible import visible
 
@@ -17,7 +25,7 @@ _FAILED_SHOWN = 20
 @config_option
 @threads_option
 @click.option(
-    "--shards", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Sweeps to cut it into."
+    "--shards", type=WholeRange(1, 1_000_000), default=1, show_default=True, help="Sweeps to cut it into."
 )
 @click.option("--write", is_flag=True, help="Write it, and the checked config, into the results folder.")
 @click.option("--yes", is_flag=True, help="Plan even more cells than sweep.max_cells.")

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from winit.cli.group import Command
-from winit.cli.options import PathType, activation_names, completing, initializer_names, input_names
+from winit.cli.options import (
+    PathType,
+    Real,
+    Whole,
+    activation_names,
+    completing,
+    initializer_names,
+    input_names,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +25,9 @@ if TYPE_CHECKING:
 @click.argument("initializer", shell_complete=completing(initializer_names))
 @click.argument("activation", shell_complete=completing(activation_names))
 @click.option(
-    "--depth", type=int, help="Hidden layers.  [default: 10, or those that --width names, if more than two]"
+    "--depth",
+    type=Whole(),
+    help="Hidden layers.  [default: 10, or those that --width names, if more than two]",
 )
 @click.option(
     "--width",
@@ -25,8 +35,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Units; a taper, 1024-64; or each layer, 784-256-128.",
 )
-@click.option("--seed", default=0, show_default=True)
-@click.option("--batch", default=1000, show_default=True, help="Examples.")
+@click.option("--seed", type=Whole(), default=0, show_default=True)
+@click.option("--batch", type=Whole(), default=1000, show_default=True, help="Examples.")
 @click.option(
     "--input",
     "input_",
@@ -35,10 +45,14 @@ if TYPE_CHECKING:
     shell_complete=completing(input_names),
     help="What the examples are.",
 )
-@click.option("--input-width", type=int, help="Entries of an example.  [default: as the first hidden layer]")
-@click.option("--outputs", default=10, show_default=True, help="Units of the readout.")
+@click.option(
+    "--input-width", type=Whole(), help="Entries of an example.  [default: as the first hidden layer]"
+)
+@click.option("--outputs", type=Whole(), default=10, show_default=True, help="Units of the readout.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
-@click.option("--bias-std", default=0.0, show_default=True, help="Standard deviation of the biases.")
+@click.option(
+    "--bias-std", type=Real(), default=0.0, show_default=True, help="Standard deviation of the biases."
+)
 @click.option(
     "--plot",
     type=PathType(dir_okay=False),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from winit.errors import quoted
+
 if TYPE_CHECKING:
     from winit.sweep.config import Config
     from winit.sweep.layout import Results
@@ -64,6 +66,33 @@ class PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _Written:
+    """A number as people write it: ``1e3``, ``2**10``, ``1/32``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        from winit.network.arithmetic import ExpressionError, real_in, whole_in
+
+        whole = not isinstance(self, click.types.FloatParamType)
+        if isinstance(value, str):
+            try:
+                value = whole_in(value) if whole else real_in(value)
+            except ExpressionError as error:
+                raise click.BadParameter(f"{quoted(value)} {error}", context, param) from None
+        return super().convert(value, param, context)  # type: ignore[misc]
+
+
+class Whole(_Written, click.types.IntParamType):
+    """A whole number."""
+
+
+class WholeRange(_Written, click.IntRange):
+    """A whole number within bounds."""
+
+
+class Real(_Written, click.types.FloatParamType):
+    """A number."""
+
+
 config_option = click.option(
     "--config",
     "config_file",
@@ -84,7 +113,7 @@ results_option = click.option(
 
 threads_option = click.option(
     "--threads",
-    type=click.IntRange(0, 1_000_000),
+    type=WholeRange(0, 1_000_000),
     default=0,
     help="Workers on this machine.  [default: one for each core]",
 )

@@ -8,8 +8,10 @@ written.
 import ast
 import math
 import operator
+import re
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
 
 from winit.errors import quoted
 
@@ -18,6 +20,7 @@ Number = int | float
 ALLOWED = "numbers, + - * / **, brackets, sqrt(…) and pi"
 """What an expression may have in it."""
 
+_NONE = "is not a number or an expression"
 LONGEST = 1000
 """Characters of an expression."""
 _DEEPEST = 100
@@ -40,8 +43,56 @@ def number_in(text: str) -> Number:
         with warnings.catch_warnings(action="ignore"):  # of what Python is about to refuse, such as 1if
             tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ExpressionError(f"is not a number or an expression; that has {ALLOWED}") from None
+        raise ExpressionError(f"{_NONE}; that has {ALLOWED}") from None
     return number_of(tree)
+
+
+def whole_in(text: str) -> int:
+    """The whole number that ``text`` is, as ``1e3`` and ``2**10`` are. Raises ExpressionError otherwise."""
+    number = _plainly(text, "a whole number")
+    if isinstance(number, float) and not number.is_integer():
+        near = f"; write {math.floor(number)} or {math.ceil(number)}" if math.isfinite(number) else ""
+        raise ExpressionError(f"is not a whole number{near}")
+    return int(number)
+
+
+def real_in(text: str) -> Number:
+    """As ``number_in``; the error says too how what many write otherwise is written, ``1,000`` say."""
+    return _plainly(text, "a number")
+
+
+def _plainly(text: str, what: str) -> Number:
+    plain = text.strip()
+    if re.fullmatch("[0-9]{1,1000}", plain):  # Python itself takes no 007
+        return int(plain)
+    try:
+        return number_in(text)
+    except ExpressionError as error:
+        if mend := how_to_write(plain):
+            raise ExpressionError(f"is not {what}{mend}") from None
+        if plain.isidentifier() or _NONE in str(error):
+            raise ExpressionError(f"is not {what}; write one such as 1000, or an expression") from None
+        raise ExpressionError(f"is not {what}: it {error}") from None
+
+
+_SETS = re.compile(r"([+-]?[0-9]{1,3})(?:([, '’])[0-9]{3})(?:\2[0-9]{3})*(?:\.[0-9]+)?")
+_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+_SCALED = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?) ?([kKmM%])")
+_SCALES = {"k": Decimal(1000), "m": Decimal(10**6), "%": Decimal("0.01")}
+
+
+def how_to_write(text: str) -> str:
+    """``; write 1000`` for 1,000, 1 000 and 1k, and likewise; nothing where that is not sure."""
+    if len(text) > LONGEST:
+        return ""
+    if _SETS.fullmatch(text):
+        return "; write " + re.sub("[, '’]", "", text)
+    if _COMMA.fullmatch(text):
+        return f"; write {text.replace(',', '.')}"
+    if scaled := _SCALED.fullmatch(text):
+        number = Decimal(scaled[1]) * _SCALES[scaled[2].lower()]
+        return f"; write {number.normalize():f}"
+    return ""
 
 
 def number_of(node: ast.expr) -> Number:
@@ -87,7 +138,7 @@ def _unknown(node: ast.expr) -> str:
     named = node.func if isinstance(node, ast.Call) else node
     if isinstance(named, (ast.Name, ast.Attribute)):
         return f"has {quoted(_dotted(named))} in it, which is not known here; an expression has {ALLOWED}"
-    return f"is not a number or an expression; that has {ALLOWED}"
+    return f"{_NONE}; that has {ALLOWED}"
 
 
 def _dotted(node: ast.expr) -> str:

@@ -16,11 +16,12 @@ from pydantic import (
 
 from winit.errors import quoted
 from winit.network.activations import activation
+from winit.network.arithmetic import how_to_write
 from winit.network.datasets import dataset
 from winit.network.initializers import initializer
 from winit.network.inputs import input_of
 from winit.network.labels import LONGEST
-from winit.sweep.fields import LARGEST_WIDTH, Model, Seed, SeedCount, counted_in
+from winit.sweep.fields import LARGEST_WIDTH, Model, Seed, SeedCount, counted_in, plain_whole
 from winit.sweep.sources import with_source
 
 _WIDTH = re.compile(r"[1-9][0-9]*(-[1-9][0-9]*)*")
@@ -51,18 +52,25 @@ def _width(value: Any) -> Any:
     if isinstance(value, list) and len(value) > 1:  # of each layer
         value = "-".join(map(_width, value))
     text = value.replace(" ", "") if isinstance(value, str) else quoted(value)
+    text = "-".join(map(plain_whole, text.split("-")))
     large = isinstance(value, int) and value > LARGEST_WIDTH
     if isinstance(value, bool) or not (large or _WIDTH.fullmatch(text)):
-        raise ValueError(
-            f"{quoted(value)} is not a width; give a positive whole number such as 500, a taper from the"
-            " first layer to the last such as '1024-64', or the layers one by one such as '784-256-128'"
-        )
+        raise ValueError(f"{quoted(value)} is not a width{_width_mend(text)}")
     if len(text) > LONGEST:
         raise ValueError(f"{quoted(text)} is longer than {LONGEST:,} characters")
     # The digits are counted first: Python itself does not read thousands of them.
     if large or any(len(end) > 7 or int(end) > LARGEST_WIDTH for end in text.split("-")):
         raise ValueError(f"{quoted(value)} is too large; a width is at most {LARGEST_WIDTH}")
     return text
+
+
+def _width_mend(text: str) -> str:
+    if "," in text:  # of thousands, or between several
+        return "; write one as 1000, several as [64, 32], and the layers of one network as '64-32'"
+    return how_to_write(text) or (
+        "; give a positive whole number such as 500, a taper from the first layer to the last such as"
+        " '1024-64', or the layers one by one such as '784-256-128'"
+    )
 
 
 def _initializer(label: str) -> str:

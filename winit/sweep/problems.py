@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from pydantic_core import ErrorDetails
 
@@ -58,22 +59,21 @@ _MESSAGES = {
     "less_than_equal": "{found} is too large; it must be at most {le}",
     "less_than": "{found} is too large; it must be below {lt}",
     "int_parsing_size": "{found} is too large",
-    "int_parsing": "{found} is not a whole number",
-    "int_type": "{found} is not a whole number",
-    "int_from_float": "{found} is not a whole number",
-    "float_parsing": "{found} is not a number",
-    "float_type": "{found} is not a number",
-    "finite_number": "{found} is not a finite number",
-    "bool_parsing": "{found} is not true or false",
-    "bool_type": "{found} is not true or false",
-    "string_type": "{found} is not text",
+    "int_parsing": "{found} is not a whole number; write one such as 1000",
+    "int_type": "{found} is not a whole number; write one such as 1000",
+    "int_from_float": "{found} is not a whole number; write one such as 1000",
+    "float_parsing": "{found} is not a number; write one such as 0.5",
+    "float_type": "{found} is not a number; write one such as 0.5",
+    "finite_number": "{found} is not a finite number; write one that is",
+    "bool_parsing": "{found} is not true or false; write one of them",
+    "bool_type": "{found} is not true or false; write one of them",
     "string_unicode": "{found} is not text that UTF-8 can write",
     "byte_size": "{found} is not a size; write a number of bytes, or one with its unit such as '32 GB'",
     "byte_size_unit": "{found} is not a size; write a number of bytes, or one with its unit such as '32 GB'",
     "invalid_key": "{found} is a key that is not text",
-    "list_type": "{found} is not a list",
-    "model_type": "{found} is not a mapping",
-    "dict_type": "{found} is not a mapping",
+    "list_type": "{found} is not a list; write it in brackets, [ … ], or in lines that begin with -",
+    "model_type": "{found} is not a mapping; write a line below for each of its keys, as key: value",
+    "dict_type": "{found} is not a mapping; write a line below for each of its keys, as key: value",
 }
 
 
@@ -92,6 +92,26 @@ def problem_of(details: ErrorDetails, keys_at: Callable[[Location], list[str]]) 
         choices = context["expected"].replace("'", "").replace(" or ", ", ")
         hint = suggestion(found, choices.split(", ")) if isinstance(found, str) else ""
         return Problem(path, f"{quoted(found)} is not allowed{hint} (allowed: {choices})")
+    if kind == "string_type":
+        return Problem(path, _not_text(found, details["loc"][-1]))
     if kind in _MESSAGES:
-        return Problem(path, _MESSAGES[kind].format(found=quoted(found), **context))
+        shown = "null" if found is None else quoted(found)
+        return Problem(path, _MESSAGES[kind].format(found=shown, **context))
     return Problem(path, details["msg"].removeprefix("Value error, "))
+
+
+def _not_text(found: object, key: int | str) -> str:
+    """YAML makes other things of what has no quotation marks; what stood there it does not keep."""
+    name = f"{key}: " if isinstance(key, str) else ""
+    meant = f"write it in quotation marks, such as {name}"
+    if isinstance(found, bool):
+        words = "yes, on and true" if found else "no, off and false"
+        return f"{quoted(found)} is not text, as YAML reads {words}; {meant}'{'on' if found else 'no'}'"
+    if isinstance(found, int):
+        bases = "as 012 and 1:30 are too, in base 8 and 60"
+        return f"{quoted(found)} is a number to YAML, {bases}, and not text; {meant}'{quoted(found)}'"
+    if isinstance(found, (float, date)):
+        return f"{quoted(found)} is not text; {meant}'{found}'"
+    if found is None:
+        return "null is not text; write some, or leave the line out"
+    return f"{quoted(found)} is not text; write one text"

@@ -43,11 +43,6 @@ def _plain(pattern: str, what: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
-def _number_as_text(value: object) -> object:
-    """YAML takes an account such as 12345 for a number."""
-    return str(value) if type(value) is int else value
-
-
 def _line(value: str) -> str:
     if not value.isprintable():
         raise ValueError(
@@ -58,7 +53,6 @@ def _line(value: str) -> str:
 
 _Name = Annotated[
     str,
-    BeforeValidator(_number_as_text),
     _plain(_NAME, "letters, digits and _ . , : @ / + -, the first of them a letter, digit or _"),
 ]
 _Interface = Annotated[str, _plain(_INTERFACE, "a name such as ib0: letters, digits and _ . : @ -")]
@@ -72,6 +66,16 @@ _Folder = Annotated[
 ]
 _File = Annotated[str, AfterValidator(expanded)]
 _Line = Annotated[str, AfterValidator(_line)]
+
+
+def _base_60(value: Any) -> Any:
+    """Without quotation marks 12:00:00 is a number to YAML, in base 60."""
+    if type(value) is int and 60 <= value < 3600 * 10**6:
+        meant = f"walltime: '{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}'"
+        raise ValueError(
+            f"{value} is a number, as YAML reads hours:minutes:seconds; write it in quotation marks, {meant}"
+        )
+    return value
 
 
 def _walltime(value: str) -> str:
@@ -130,7 +134,7 @@ class BatchSettings(Model):
         examples=["32 GB"],
         json_schema_extra=counted_in("bytes"),
     )
-    walltime: Annotated[str, AfterValidator(_walltime)] = Field(
+    walltime: Annotated[str, BeforeValidator(_base_60), AfterValidator(_walltime)] = Field(
         "01:00:00",
         description="of a job, at least a minute, in quotation marks; its workers leave before it ends,"
         " and another job takes over",
