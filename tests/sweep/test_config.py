@@ -68,6 +68,7 @@ def test_all_errors_are_told_at_once_each_with_its_path_and_the_nearest_name():
         ("depth", [], "depth", "is empty"),
         ("width", ["0"], "width[0]", "not a width"),
         ("width", ["64-"], "width[0]", "not a width"),
+        ("width", ["64, 32"], "width[0]", "several as [64, 32]"),
         ("width", ["64--16"], "width[0]", "not a width"),
         ("width", ["64-32-0"], "width[0]", "not a width"),
         ("width", ["64-32-1000001"], "width[0]", "at most"),

@@ -9,6 +9,7 @@ import click
 from winit.cli.group import Command
 from winit.cli.options import (
     PathType,
+    Whole,
     activation_names,
     cluster_option,
     completing,
@@ -156,7 +157,7 @@ def claims(folder: Path) -> None:
     example="winit plot --results results\nwinit plot --depth 2 --width 500 --activation tanh",
 )
 @results_option
-@click.option("--depth", type=int, multiple=True, help="Draw networks of this depth; may be repeated.")
+@click.option("--depth", type=Whole(), multiple=True, help="Draw networks of this depth; may be repeated.")
 @click.option("--width", multiple=True, help="Of this width, or taper as 500-50; may be repeated.")
 @click.option(
     "--activation",

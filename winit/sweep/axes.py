@@ -24,6 +24,7 @@ from winit.network.labels import LONGEST
 from winit.sweep.fields import LARGEST_WIDTH, Model, Seed, SeedCount, counted_in, plain_whole
 from winit.sweep.sources import with_source
 
+_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 _WIDTH = re.compile(r"[1-9][0-9]*(-[1-9][0-9]*)*")
 
 
@@ -65,8 +66,8 @@ def _width(value: Any) -> Any:
 
 
 def _width_mend(text: str) -> str:
-    if "," in text:  # of thousands, or between several
-        return "; write one as 1000, several as [64, 32], and the layers of one network as '64-32'"
+    if "," in text and not _THOUSANDS.fullmatch(text):
+        return "; write several as [64, 32], and the layers of one network as '64-32'"
     return how_to_write(text) or (
         "; give a positive whole number such as 500, a taper from the first layer to the last such as"
         " '1024-64', or the layers one by one such as '784-256-128'"
