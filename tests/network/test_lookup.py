@@ -180,6 +180,16 @@ def test_names_as_people_write_them(kind, written, label):
         ("activation", "nn.ELU(1.0, alpha=2)", "alpha is given twice"),
         ("activation", "nn.ELU(1.0, 2.0)", "2 arguments are given, and it takes alpha"),
         ("activation", "nn.ELU(beta=2)", "elu has no argument 'beta'"),
+        (
+            "activation",
+            "gelu(approximate='tanh')",
+            r"no argument 'approximate' \(it has: none\); elsewhere it is 'gelu_tanh' \(torch.nn.GELU\)",
+        ),
+        (
+            "activation",
+            "leaky_relu(alpha=0.1)",
+            r"elsewhere it is 'leaky_relu\(negative_slope=0.1\)' \(tensor",
+        ),
         ("activation", "np.tanh", "did you mean 'tanh'"),
         ("activation", "my.ReLU", "did you mean 'relu'"),
         ("activation", "QuickGELU", "did you mean 'gelu'"),

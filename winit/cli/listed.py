@@ -12,7 +12,9 @@ from winit.errors import WinitError
 @click.command(cls=Command, example="winit initializers torch")
 @click.argument("part", default="")
 def initializers(part: str) -> None:
-    """List the initializers with PART in their names, ours or other libraries'.
+    """List the initializers with PART in their names.
+
+    Names of other libraries, such as HeNormal and nn.ReLU, count too.
 
     Of each its arguments, its law, its source, and where else it is found.
     """
@@ -24,7 +26,9 @@ def initializers(part: str) -> None:
 @click.command(cls=Command, example="winit activations elu")
 @click.argument("part", default="")
 def activations(part: str) -> None:
-    """List the activations with PART in their names, ours or other libraries'.
+    """List the activations with PART in their names.
+
+    Names of other libraries, such as HeNormal and nn.ReLU, count too.
 
     Of each its arguments, its formula, its source, and where else it is found.
     """

@@ -28,10 +28,34 @@ def resolve(
     Raises LabelError, with the mend, where it may mean several things too.
     """
     call = labels.parse(label)
-    if call.name in catalogue or (":" in call.name and users is not None):
+    if ":" in call.name and users is not None:
         return labels.resolve(kind, label, catalogue, users)
-    found: dict[str, Found[AnyEntry]] = {}
-    whose: dict[str, list[str]] = {}
+    if call.name in catalogue:
+        try:
+            return labels.resolve(kind, label, catalogue)
+        except LabelError as error:
+            offers = _offered(_those_that_fit(kind, call, catalogue)[0])
+            raise LabelError(f"{error}; elsewhere it is {offers}") if offers else error from None
+    found, wrong = _those_that_fit(kind, call, catalogue)
+    if len(found) == 1:
+        return next(iter(found.values()))[0]
+    if found:
+        raise LabelError(f"{quoted(call.name)} may mean {_offered(found)}; write which")
+    # A library knows best what its arguments are.
+    raise LabelError(min(wrong, key=lambda one: one[0])[1] if wrong else unknown(kind, call.name, catalogue))
+
+
+Fitting = dict[str, tuple[Found[AnyEntry], list[str]]]
+
+
+def _those_that_fit(
+    kind: str, call: Call, catalogue: Mapping[str, AnyEntry]
+) -> tuple[Fitting[AnyEntry], list[tuple[bool, str]]]:
+    """What ``call`` may mean, by label, with whose that is, and what is wrong with it otherwise.
+
+    Of what is wrong it comes first whether a name of ours is meant.
+    """
+    found: Fitting[AnyEntry] = {}
     wrong: list[tuple[bool, str]] = []
     for meaning in _meanings(kind, call.name, catalogue):
         try:
@@ -41,15 +65,14 @@ def resolve(
             wrong.append((meaning.place is None, f"{call.name} is {meaning.entry.name} here: {error}"))
             continue
         if bound:
-            found.setdefault(bound[0], bound)
-            whose.setdefault(bound[0], []).append(meaning.whose)
-    if len(found) == 1:
-        return next(iter(found.values()))
-    if found:
-        *offers, last = (f"{label!r} ({', '.join(whose[label][:2])})" for label in found)
-        raise LabelError(f"{quoted(call.name)} may mean {', '.join(offers)} or {last}; write which")
-    # A library knows best what its arguments are.
-    raise LabelError(min(wrong, key=lambda one: one[0])[1] if wrong else unknown(kind, call.name, catalogue))
+            found.setdefault(bound[0], (bound, []))[1].append(meaning.whose)
+    return found, wrong
+
+
+def _offered(found: Fitting[AnyEntry]) -> str:
+    """The labels to copy, and whose each is."""
+    *offers, last = [f"{label!r} ({', '.join(whose[:2])})" for label, (_, whose) in found.items()] or [""]
+    return f"{', '.join(offers)} or {last}" if offers else last
 
 
 def _bound(call: Call, entry: AnyEntry) -> Found[AnyEntry]:
