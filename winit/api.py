@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from winit.findings.database import Database
     from winit.network.activations import Activation
+    from winit.network.arrays import Array
+    from winit.network.initializers import WithBias
+    from winit.sweep.asked import Asked
 
-_DEPTH = 10
+    Label = str | Callable[..., Any]
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -37,18 +40,23 @@ def _in_one_thread(function: Callable[_Parameters, _Result]) -> Callable[_Parame
 
 @_in_one_thread
 def simulate(
-    initializer: str,
-    activation: str,
+    initializer: "Label | Sequence[Array | WithBias]",
+    activation: "Label",
     depth: int | None = None,
-    width: int | str | Sequence[int] = 500,
+    width: int | str | Sequence[int] | None = None,
     seed: int = 0,
     **probe: Any,
 ) -> "pa.Table":
     """One cell, now: its layer rows, in the columns of ``results/layers``.
 
-    ``depth`` is 10, or as many hidden layers as ``width`` names, where these are more than two. ``probe``
-    takes batch, input, input_width, dtype, outputs, bias_std and histograms, as in the config. Raises
-    ``winit.WinitError`` with everything that is wrong. The same numbers as in a sweep.
+    ``depth`` is 10, or as many hidden layers as ``width`` names, where these are more than two; ``width`` is
+    500. ``probe`` takes batch, input, input_width, dtype, outputs, bias_std and histograms, as in the config.
+    Raises ``winit.WinitError`` with everything that is wrong. The same numbers as in a sweep.
+
+    Initializer, activation and input may be functions, as in docs/your-own.md, in the place of labels. The
+    input may be an array, its first axis the examples, which are all taken where no batch is said. The
+    initializer may be the weights themselves, (fan_in, fan_out) for each hidden layer and the readout; then
+    they say what depth, width, input_width and outputs are.
 
     >>> import winit
     >>> rows = winit.simulate("he_normal", "relu", depth=50, width=512, seed=0)
@@ -56,29 +64,33 @@ def simulate(
     0.52
     """
     from winit.network.labels import described
+    from winit.sweep.asked import asked
     from winit.sweep.kinds import cells_of, kind_of
     from winit.sweep.machine import memory_limit
     from winit.sweep.plan import check_memory
     from winit.sweep.settings import Room
 
-    plan = plan_of("simulate", initializer, activation, depth, width, seed, probe)
-    check_memory(plan, Room(memory_limit(), 1, "the machine's"))
-    (cell,) = cells_of(plan)
-    kind = kind_of(plan)
-    try:
-        return kind.rows(list(kind.compute([cell])))
-    except Exception as error:
-        if not cell.sources:
-            raise
-        raise WinitError(f"{initializer} with {activation}: {described(error)}") from error
+    with asked(initializer, activation, depth, width, probe) as network:
+        plan = plan_of("simulate", network, seed)
+        check_memory(plan, Room(memory_limit(), 1, "the machine's"))
+        (cell,) = cells_of(plan)
+        kind = kind_of(plan)
+        try:
+            return kind.rows(list(kind.compute([cell])))
+        except Exception as error:
+            if not cell.sources:
+                raise
+            raise WinitError(
+                f"{network.initializer} with {network.activation}: {described(error)}"
+            ) from error
 
 
 @_in_one_thread
 def theory(
-    initializer: str,
-    activation: str,
+    initializer: "Label",
+    activation: "Label",
     depth: int | None = None,
-    width: int | str | Sequence[int] = 500,
+    width: int | str | Sequence[int] | None = None,
     **probe: Any,
 ) -> "pa.Table":
     """What mean-field theory predicts for a network: its rows, in the columns of ``results/theory.parquet``.
@@ -92,12 +104,14 @@ def theory(
     (0.9608, 19.92)
     """
     from winit.findings.predictions import theory_of
+    from winit.sweep.asked import asked
 
-    rows, problems = theory_of(plan_of("theory", initializer, activation, depth, width, 0, probe))
+    with asked(initializer, activation, depth, width, probe) as network:
+        rows, problems = theory_of(plan_of("theory", network, 0))
     if problems:
         raise WinitError(f"no theory for {'; '.join(problems)}")
     if not rows.num_rows:
-        raise WinitError(f"there is no theory for {initializer}: its weights are not i.i.d.")
+        raise WinitError(f"there is no theory for {network.initializer}: its weights are not i.i.d.")
     return rows
 
 
@@ -157,31 +171,12 @@ def _find(label: str) -> "Activation":
     return found
 
 
-def plan_of(
-    source: str,
-    initializer: str,
-    activation: str,
-    depth: int | None,
-    width: int | str | Sequence[int],
-    seed: int,
-    probe: Any,
-) -> "pa.Table":
+def plan_of(source: str, network: "Asked", seed: int) -> "pa.Table":
     """The plan of one cell. Raises WinitError with everything that is wrong."""
     from winit.sweep.config import Config
     from winit.sweep.plan import make_plan
 
-    if not isinstance(width, (int, str)):
-        width = "-".join(map(str, width))
-    named = str(width).count("-") + 1
-    grid = {
-        "initializer": initializer,
-        "activation": activation,
-        "depth": (named if named > 2 else _DEPTH) if depth is None else depth,
-        "width": width,
-        "seed": seed,
-        "probe": probe,
-    }
-    plan = make_plan(Config.checked({"grids": [grid]}, source))
+    plan = make_plan(Config.checked({"grids": [network._asdict() | {"seed": seed}]}, source))
     if plan.num_rows > 1:
         raise WinitError(f"{source} takes one network, not {plan.num_rows}; a config takes many")
     return plan

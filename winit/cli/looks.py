@@ -82,13 +82,15 @@ def simulate(
     from winit.cli.screen import Screen, reader_may_leave, say
     from winit.findings.predictions import NoTheoryError
     from winit.findings.single import theory_of_std, verdict_of
+    from winit.sweep.asked import asked
 
     probe["input"] = input_
     if plot is not None:
         _check_ending(plot, "--plot")
     probe["histograms"] = plot is not None
     rows = api.simulate(initializer, activation, depth, width, seed, **probe)
-    plan = api.plan_of("simulate", initializer, activation, depth, width, seed, probe)
+    with asked(initializer, activation, depth, width, probe) as network:
+        plan = api.plan_of("simulate", network, seed)
     try:
         predicted = theory_of_std(plan)
     except NoTheoryError as error:  # what was measured is shown all the same

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -71,7 +71,20 @@ class Data(Protocol):
     def __hash__(self) -> int: ...
 
 
-Sources = tuple[Source | Data, ...]
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Functions that somebody gave, and not their text."""
+
+    name: str
+    """What stands before the colon of a label."""
+    digest: str
+    functions: Mapping[str, Callable[..., Any]]
+    """By what stands behind it."""
+    one_network: str = ""
+    """Which of them has the weights of one network alone, and of no other layer."""
+
+
+Sources = tuple[Source | Given | Data, ...]
 
 _CLOCK = re.compile(r"^\s*(import|from)\b.*\b(time|datetime)\b", re.MULTILINE)
 _TICK_SECONDS = 1.1  # seeds are made of whole seconds now and then
@@ -125,10 +138,16 @@ def function_anew(name: str, sources: Sources) -> Callable[..., Any]:
 
 def _function(name: str, sources: Sources, *, anew: bool) -> Callable[..., Any]:
     source_name, _, function_name = name.rpartition(":")
-    module = _module(_source(source_name, sources), anew)
-    function = getattr(module, function_name, None)
+    source = _find(source_name, sources)
+    if isinstance(source, Given):
+        there = source.functions
+    elif isinstance(source, Source):
+        there = vars(_module(source, anew))
+    else:
+        raise LabelError(f"{source_name} is no file of Python")
+    function = there.get(function_name)
     if not callable(function):
-        functions = [key for key, value in vars(module).items() if isinstance(value, types.FunctionType)]
+        functions = [key for key, value in there.items() if isinstance(value, types.FunctionType)]
         hint = suggestion(function_name, functions)
         raise LabelError(f"{source_name} has no function {function_name!r}{hint}")
     return guarding(name, as_guest(function))
@@ -137,9 +156,16 @@ def _function(name: str, sources: Sources, *, anew: bool) -> Callable[..., Any]:
 def data_of(name: str, sources: Sources) -> Data:
     """The file of arrays that ``name`` means. Raises LabelError where it is not among ``sources``."""
     found = _find(name, sources)
-    if isinstance(found, Source):
+    if isinstance(found, (Source, Given)):
         raise LabelError(f"{name} is no file of arrays")
     return found
+
+
+def is_of_one_network(name: str, sources: Sources) -> bool:
+    """Whether a function has the weights of one network alone, so that it cannot be tried with another."""
+    source_name, _, function_name = name.rpartition(":")
+    found = _find(source_name, sources)
+    return isinstance(found, Given) and found.one_network == function_name
 
 
 def speaking_aside() -> AbstractContextManager[object]:
@@ -147,18 +173,11 @@ def speaking_aside() -> AbstractContextManager[object]:
     return contextlib.redirect_stdout(sys.stderr)
 
 
-def _find(name: str, sources: Sources) -> Source | Data:
+def _find(name: str, sources: Sources) -> Source | Given | Data:
     for source in sources:
         if source.name == name:
             return source
     raise LabelError(f"the source of {name} is not at hand")
-
-
-def _source(name: str, sources: Sources) -> Source:
-    found = _find(name, sources)
-    if not isinstance(found, Source):
-        raise LabelError(f"{name} is no file of Python")
-    return found
 
 
 @lru_cache(maxsize=256)

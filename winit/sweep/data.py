@@ -78,7 +78,7 @@ def _digest(path: str, state: _State) -> str:
 
 @lru_cache(maxsize=8)
 def _opened(path: str, state: _State, name: str) -> _Opened:
-    return _Opened(_digest(path, state), _flat(_read(Path(path), name), Path(path).name))
+    return _Opened(_digest(path, state), flat(_read(Path(path), name), Path(path).name))
 
 
 def _read(path: Path, name: str) -> Any:
@@ -114,8 +114,8 @@ def _named(file: str, there: list[str], name: str) -> str:
     raise LabelError(f"{file} has no array {quoted(name)}{suggestion(name, there)} {listed}")
 
 
-def _flat(found: Any, file: str) -> Array:
-    """Shape (examples, width), checked."""
+def flat(found: Any, file: str) -> Array:
+    """Examples, shape (examples, width). Raises LabelError, which names ``file``, where they are none."""
     if found.dtype.kind not in "fiub":
         raise LabelError(f"{file} holds {found.dtype}; examples are real numbers")
     if found.ndim < 2 or not found.size:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,7 @@ from winit.sweep.costs import (
 )
 from winit.sweep.data import DataFile
 from winit.sweep.grid import Floats, Grid, cut
+from winit.sweep.held import held
 from winit.sweep.layout import SHARDS_KEY
 from winit.sweep.machine import USABLE, WORKER_BYTES
 from winit.sweep.origins import Origin, origins_of
@@ -104,7 +105,9 @@ def sources_in(plan: pa.Table) -> Sources:
     return tuple(map(_brought, brought))
 
 
-def _brought(source: dict[str, Any]) -> Source | DataFile:
+def _brought(source: dict[str, Any]) -> Any:
+    if source.keys() == {"name"}:
+        return held(source["name"])
     if "text" not in source:
         return DataFile(**source)
     beside, unseen = tuple(map(tuple, source["beside"])), tuple(source["unseen"])
@@ -117,7 +120,11 @@ def with_sources(plan: pa.Table, sources: Sources) -> pa.Table:
 
 
 def _carrying(sources: Sources) -> dict[bytes, bytes]:
-    return {_SOURCES: json.dumps([asdict(cast("Source | DataFile", each)) for each in sources]).encode()}
+    # What is held needs no more than its name: it is not to leave the process.
+    carried = [
+        asdict(each) if isinstance(each, (Source, DataFile)) else {"name": each.name} for each in sources
+    ]
+    return {_SOURCES: json.dumps(carried).encode()}
 
 
 def write_plan(plan: pa.Table, path: Path) -> None:

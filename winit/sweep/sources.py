@@ -18,8 +18,9 @@ from typing import Any
 from winit.network.beside import Beside
 from winit.network.guests import kept_out
 from winit.network.labels import LabelError
-from winit.network.sources import Source, Sources, is_data, source_name, speaking_aside
+from winit.network.sources import Given, Source, Sources, is_data, source_name, speaking_aside
 from winit.sweep.data import DataFile, read_data
+from winit.sweep.held import HeldArray, held
 from winit.sweep.neighbours import names_beside, neighbours_of
 from winit.visible import visible
 
@@ -61,7 +62,9 @@ def sources_of(labels: Iterable[str]) -> Sources:
     return tuple(_at_hand(name) for name in sorted(map(str, names)))
 
 
-def _at_hand(name: str) -> Source | DataFile:
+def _at_hand(name: str) -> Source | DataFile | Given | HeldArray:
+    if (found := held(name)) is not None:
+        return found
     return read_data(name) if is_data(name) else read_source(name)
 
 

@@ -103,9 +103,12 @@ class Initializer:
     def try_with(self, function: Activation) -> None:
         """Make the weights of a small layer. Raises LabelError, with the mend, where that fails.
 
-        Of a user's own so too where they are others when they are made again.
+        Of a user's own so too where they are others when they are made again. Weights of one network are not
+        tried with another.
         """
         anew = self.entry.anew
+        if self.entry.of_one_network:
+            return
         if anew is None:
             _tried(self, function)
             return
@@ -179,7 +182,9 @@ def initializer(label: str, at_hand: Sources = ()) -> Initializer:
     def users(name: str) -> Entry:
         # What such a function looks at is not known: it may be the depth.
         anew = partial(sources.function_anew, name, at_hand)
-        return Entry(name, sources.function_of(name, at_hand), "", "", by_depth=True, anew=anew)
+        alone = sources.is_of_one_network(name, at_hand)
+        function = sources.function_of(name, at_hand)
+        return Entry(name, function, "", "", by_depth=True, of_one_network=alone, anew=anew)
 
     try:
         with guarded(label):  # its default arguments are anybody's objects

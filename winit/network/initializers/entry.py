@@ -227,6 +227,8 @@ class Entry:
     by_depth: bool = False
     """Whether a layer's weights depend on how many layers follow it."""
 
+    of_one_network: bool = False
+    """Whether it has the weights of one network, and no others."""
     anew: Callable[[], Callable[..., Made]] | None = None
     """Of a user's own: ``function``, as another process would have it."""
 
