@@ -108,6 +108,8 @@ class Database:
         self.views = _Views()
         """The files of each view that can be read."""
         self._columns: dict[str, list[str]] = {}
+        self._texts: dict[str, None] = {}
+        """The columns that are text, each once."""
         for name, paths in there.items():
             try:
                 self._open(name, paths)
@@ -128,6 +130,8 @@ class Database:
         rows = self._rows(paths)
         rows.create_view(view)
         self._columns[view] = rows.columns
+        named = zip(rows.columns, rows.types, strict=True)
+        self._texts |= {name: None for name, type_ in named if type_ == duckdb.sqltypes.VARCHAR}
         self.views[view] = paths
 
     def _rows(self, paths: Sequence[Path]) -> duckdb.DuckDBPyRelation:
@@ -262,7 +266,8 @@ class Database:
         asked = [view for view in self.views if _names(query, view)]
         if (damage := self._damage(error, asked)) is not None:
             return WinitError(damage)
-        return WinitError(refusal(str(error), Shelf(self._columns, self.missing, self.damaged)))
+        shelf = Shelf(self._columns, self.missing, self.damaged, self._texts)
+        return WinitError(refusal(str(error), shelf, query))
 
 
 class _DamagedError(Exception):
