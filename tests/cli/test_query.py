@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 from samples import make_results, tiny
 
+import winit
 from winit.cli import main
 from winit.findings.database import Database
 from winit.findings.predictions import write_theory
@@ -184,6 +186,78 @@ def test_a_query_that_cannot_be_answered_is_a_line_with_the_mend(sql, mend, form
     assert mend in refused.stderr
     assert refused.stderr.startswith("winit: ")
     assert refused.stderr.count("\n") == 1
+
+
+BEFORE = ["", "-- a\n\n/* b\n c */ ", "\n\n", "EXPLAIN ", "EXPLAIN ANALYZE\n", "DESCRIBE ", "SUMMARIZE\n"]
+BEFORE += ["WITH a AS (FROM cells)\n", "SELECT depth, verdict\nFROM cells UNION ALL\n"]
+MANY = "depth > 0 AND " * 20
+# Each with what is wrong in it.
+WRONG = {
+    "SELECT depth, verdict FROM cells WHERE sum(depth) > 3": "sum(depth)",
+    "SELECT depth, verdict\n\tFROM cells\nWHERE cells.verdict = 5": "cells.verdict",
+    "SELECT depth,\n  verdict::DATE AS verdict\nFROM cells\n": "::DATE",
+    "SELECT depth, verdict FROM cells WHERE depth = 'a few'": "'a few'",
+    f"SELECT depth, verdict FROM cells WHERE {MANY} depth = 'a few' AND {MANY} true": "'a few'",
+    "SELECT depth, verdict FROM cells\nWHERE depth = 1\nGROUP depth": "depth",
+    "SELECT depth,\r\nverdict FROM cells WHERE\r\nwindow": "window",
+    "SELECT depth, '日本'\nFROM cells WHERE 'é' = 'é' AND\ndepth = 'a few'": "'a few'",
+}
+
+
+def wrong_places(text, wrong, messages):
+    """How many messages name a place, each of them that of ``wrong`` in ``text``."""
+    places = [
+        found.groups() for said in messages if (found := re.search(r" in line (\d+), column (\d+): ", said))
+    ]
+    for line, column in places:
+        assert text.split("\n")[int(line) - 1][int(column) - 1 :].startswith(wrong), messages
+    return len(places)
+
+
+@pytest.mark.parametrize(("query", "wrong"), WRONG.items())
+def test_the_place_of_a_mistake_is_that_in_the_text_as_it_was_asked(query, wrong, folder):
+    database = winit.open_results(folder)
+
+    def refusals(text):
+        for asked in (database.sql, database.count, lambda text: list(database.answer(text, 3).batches)):
+            try:
+                asked(text)
+            except winit.WinitError as error:
+                yield str(error)
+
+    for before in BEFORE:
+        found = wrong_places(before + query, wrong, refusals(before + query))
+        # What is explained or described is not computed; of a summary, and of what does not fit, DuckDB often
+        # names no place.
+        assert found or before.split() in (["DESCRIBE"], ["EXPLAIN"], ["SUMMARIZE"]) or "sum(" in query
+
+
+@pytest.mark.parametrize("format_", ["table", "csv"])
+def test_so_it_is_of_standard_input(format_, ask):
+    query, wrong = list(WRONG.items())[1]
+    said = ask("-", "--format", format_, input=f"-- a\n\n{query}").stderr
+    assert wrong_places(f"-- a\n\n{query}", wrong, [said])
+
+
+@pytest.mark.parametrize(
+    ("sql", "column"),
+    [
+        ("FROM cells WHERE verdict = 5", "verdict"),
+        ("FROM cells WHERE 5 < initializer", "initializer"),
+        ("FROM layers WHERE activation BETWEEN 1 AND 2", "activation"),
+        ("SELECT width + 1 FROM cells", "width"),
+        ("SELECT avg(width) FROM cells", "width"),
+        ("FROM cells WHERE depth = initializer", "initializer"),
+        ("FROM cells WHERE depth = 'deep'", None),
+        ("SELECT strftime(verdict, '%d') FROM cells", None),
+    ],
+)
+def test_a_text_where_a_number_is_wanted_is_named_with_what_to_write(sql, column, ask):
+    said = ask(sql).stderr
+    mend = f"; {column} is text: write the value in quotation marks, or TRY_CAST({column} AS DOUBLE) where"
+    assert (mend in said) == (column is not None)
+    assert ("is text" in said) == (column is not None)
+    assert len(said) < 700
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,25 @@ READING = {
     "EXPLAIN ANALYZE (FORMAT json) SELECT 1": KINDS.EXPLAIN,
     "/* a */ -- b\nEXPLAIN(SELECT 1)": KINDS.EXPLAIN,
     "EXPLAIN PIVOT cells ON verdict": KINDS.MULTI,
+    "EXPLAIN ANALYZE FROM (PIVOT cells ON verdict)": KINDS.MULTI,
+    "PIVOT_WIDER cells ON verdict": KINDS.MULTI,
+    "PIVOT_LONGER cells ON h_std_ratio, g_std_ratio": KINDS.SELECT,
+    "WITH a AS (PIVOT cells ON verdict) FROM a": KINDS.MULTI,
+    "WITH a AS (PIVOT cells ON verdict IN ('healthy')) FROM a": KINDS.SELECT,
+    "WITH a AS (FROM cells) PIVOT a ON verdict USING count(*)": KINDS.MULTI,
+    "SELECT (SELECT count(*) FROM (PIVOT cells ON verdict))": KINDS.MULTI,
+    "SELECT count(*) FROM cells JOIN (PIVOT cells ON verdict) AS a USING (cell_id)": KINDS.MULTI,
+    "FROM cells WHERE cell_id IN (SELECT cell_id FROM (PIVOT /* a */ cells ON verdict))": KINDS.MULTI,
+    "PIVOT (PIVOT cells ON verdict) ON initializer USING count(*)": KINDS.MULTI,
+    "(PIVOT cells ON verdict) UNION ALL (PIVOT cells ON verdict)": KINDS.MULTI,
+    "SUMMARIZE FROM (PIVOT cells ON verdict)": KINDS.MULTI,
+    "SELECT replace(initializer, 'he', 'He') FROM (PIVOT cells ON verdict)": KINDS.MULTI,
+    "SELECT * REPLACE (1 AS depth) FROM (PIVOT cells ON verdict)": KINDS.MULTI,
+    'SELECT depth AS "update" FROM (PIVOT cells ON verdict)': KINDS.MULTI,
+    "FROM (UNPIVOT cells ON h_std_ratio, g_std_ratio INTO NAME a VALUE b)": KINDS.SELECT,
+    "WITH a AS (UNPIVOT cells ON h_std_ratio, g_std_ratio) FROM a": KINDS.SELECT,
+    "UNPIVOT (PIVOT cells ON initializer USING max(h_std_ratio) GROUP BY seed)"
+    " ON COLUMNS(* EXCLUDE seed) INTO NAME a VALUE b": KINDS.MULTI,
 }
 
 # Harmless statements of every kind that DuckDB has, most of them of files beside the results.
@@ -80,6 +99,21 @@ OTHER = {
     "FROM '{beside}'": KINDS.SELECT,
     "WITH a AS (DELETE FROM cells RETURNING *) FROM (PIVOT a ON verdict)": KINDS.MULTI,
     "FROM (PIVOT glob('*') ON file)": KINDS.MULTI,
+    "WITH a AS (PIVOT cells ON verdict) DELETE FROM cells": KINDS.MULTI,
+    "WITH a AS (PIVOT cells ON verdict) INSERT INTO cells FROM a": KINDS.MULTI,
+    "WITH a AS (PIVOT cells ON verdict) INSERT OR REPLACE INTO cells FROM a": KINDS.MULTI,
+    "WITH a AS (DELETE/**/FROM cells RETURNING *) SELECT (SELECT 1 FROM (PIVOT a ON verdict))": KINDS.MULTI,
+    "FROM (PIVOT (WITH a AS (UPDATE cells SET depth = 1 RETURNING *) FROM a) ON verdict)": KINDS.MULTI,
+    "COPY (FROM (PIVOT cells ON verdict)) TO '{beside}'": KINDS.MULTI,
+    "CREATE OR REPLACE TABLE mine AS PIVOT cells ON verdict": KINDS.MULTI,
+    "EXPLAIN ANALYZE CREATE TABLE mine AS PIVOT cells ON verdict": KINDS.MULTI,
+    "EXPLAIN ANALYZE COPY (PIVOT cells ON verdict) TO '{beside}'": KINDS.MULTI,
+    "FROM (PIVOT cells ON verdict); DROP VIEW cells": None,
+    "FROM (PIVOT cells ON verdict) JOIN \"read_text\"('{file}') ON true": KINDS.MULTI,
+    "PIVOT (FROM query('FROM cells')) ON verdict": KINDS.MULTI,
+    "WITH a AS (PIVOT cells ON verdict) FROM a, /* */ glob /* */ ('*')": KINDS.MULTI,
+    "FROM (PIVOT '{beside}' ON verdict)": KINDS.MULTI,
+    "SELECT depth AS update FROM (PIVOT cells ON verdict)": KINDS.MULTI,
 }
 # The parser gives no statement of these kinds: they are of DuckDB's own making, or of an older version's.
 UNSPOKEN = {"INVALID", "VARIABLE_SET", "CREATE_FUNC", "RELATION", "EXTENSION", "LOGICAL_PLAN"}

@@ -114,6 +114,8 @@ class Database:
         self.trains_alone = False
         """Whether no cells were planned: their views hold nothing, and are not there."""
         self._columns: dict[str, list[str]] = {}
+        self._texts: dict[str, None] = {}
+        """The columns that are text, each once."""
         for name, paths in there.items():
             try:
                 self._open(name, paths)
@@ -140,6 +142,8 @@ class Database:
         rows = self._rows(paths)
         rows.create_view(view)
         self._columns[view] = rows.columns
+        named = zip(rows.columns, rows.types, strict=True)
+        self._texts |= {name: None for name, type_ in named if type_ == duckdb.sqltypes.VARCHAR}
         self.views[view] = paths
 
     def _close(self, view: str) -> None:
@@ -279,7 +283,7 @@ class Database:
     @property
     def _shelf(self) -> Shelf:
         nothing = dict.fromkeys(OF_CELLS, TRAINING_ALONE) if self.trains_alone else {}
-        return Shelf(self._columns, self.missing, self.damaged, nothing)
+        return Shelf(self._columns, self.missing, self.damaged, nothing, self._texts)
 
     def _refusal(self, error: Exception, query: str) -> WinitError:
         self.check_columns()
@@ -289,7 +293,7 @@ class Database:
         asked = [view for view in self.views if _names(query, view)]
         if (damage := self._damage(error, asked)) is not None:
             return WinitError(damage)
-        return WinitError(refusal(str(error), self._shelf))
+        return WinitError(refusal(str(error), self._shelf, query))
 
 
 class _DamagedError(Exception):

@@ -314,8 +314,8 @@ class Where(Model):
     results: Annotated[str, BeforeValidator(results_folder)] = Field(
         "results",
         min_length=1,
-        description="the folder where everything goes; `$NAME` is a variable of the"
-        " environment, here as in every path but that of a node",
+        description="the folder where everything goes; may begin with `~` and have"
+        " variables of the environment in it, `$NAME` or `${NAME}`",
     )
     cluster: ClusterSettings = Field(ClusterSettings(), description="where the sweep computes")
 
