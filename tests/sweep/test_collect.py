@@ -4,6 +4,7 @@ import dataclasses
 
 import duckdb
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -82,6 +83,37 @@ def test_a_query_on_one_network_reads_its_row_groups_alone(short_groups):
         for initializer in ("he_normal", "zeros"):
             held = [a[0] <= activation <= a[1] and i[0] <= initializer <= i[1] for a, i in ends]
             assert 1 <= sum(held) <= 4
+
+
+def test_pyarrow_and_polars_read_no_row_group_without_what_is_asked_for(short_groups, tmp_path):
+    (path,) = short_groups.layers.glob("*.parquet")
+    metadata, content = pq.read_metadata(path), bytearray(path.read_bytes())
+    wanted = {"activation": "tanh", "initializer": "he_normal"}
+    expected = pq.read_table(path)
+    for name, value in wanted.items():
+        expected = expected.filter(pc.equal(expected[name], value))
+    assert expected.num_rows == 42
+    spoiled = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        columns = [group.column(i) for i in range(metadata.num_columns)]
+        ranges = {column.path_in_schema: column.statistics for column in columns}
+        if all(ranges[name].min <= value <= ranges[name].max for name, value in wanted.items()):
+            continue
+        # Whoever reads it fails.
+        spoiled += 1
+        for column in columns:
+            start = column.dictionary_page_offset or column.data_page_offset
+            content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    assert spoiled > metadata.num_row_groups / 2
+    copy = tmp_path / "spoiled.parquet"
+    copy.write_bytes(content)
+    with pytest.raises(OSError, match="deserialize"):
+        pq.read_table(copy)
+    filters = [(name, "=", value) for name, value in wanted.items()]
+    assert pq.read_table(copy, filters=filters)["z_std"].equals(expected["z_std"])
+    conditions = [pl.col(name) == value for name, value in wanted.items()]
+    read = pl.scan_parquet(copy).filter(*conditions).select("z_std").collect()
+    assert read["z_std"].to_list() == expected["z_std"].to_pylist()
 
 
 def test_row_groups_without_a_cell_are_known_without_reading_them(short_groups):
