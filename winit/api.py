@@ -208,13 +208,17 @@ def open_results(folder: str | Path = "results") -> "Database":
 
     They are layers, cells, theory, summary, answers, ranking, training, training_runs and claims.
     ``open_results().sql("SELECT …")`` gives a relation: ``.pl()``, ``.df()``, ``.to_arrow_table()``.
-    Raises ``winit.WinitError`` where there are none, and warns where tables are not of one plan.
+    Raises ``winit.WinitError`` where there are none, and warns where tables are not of one plan, and where a
+    query writes a label otherwise than they do.
     """
     from winit.findings.database import Database
     from winit.findings.together import mixtures
     from winit.sweep.layout import Results
 
-    database = Database(folder)
+    def warn(line: str) -> None:
+        warnings.warn(line, stacklevel=4)  # where the query is
+
+    database = Database(folder, warn)
     if problems := mixtures(Results(Path(folder))):
         warnings.warn("\n".join(problems), stacklevel=2)
     return database

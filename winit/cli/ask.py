@@ -79,9 +79,13 @@ def query(
     chosen = format_ or _by_ending(output)
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("parquet is nothing for a terminal; add --output answer.parquet")
-    database = Database(folder)
+
+    def tell(line: str) -> None:
+        say(f"winit: {line}", error=True)
+
+    database = Database(folder, tell)
     for problem in mixtures(Results(folder)):
-        say(f"winit: {problem}", error=True)
+        tell(problem)
     asked = sys.stdin.read() if sql == "-" else sql
     with reader_may_leave():
         if chosen == "table":

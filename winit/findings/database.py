@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 from winit.errors import WinitError
 from winit.findings.reading import PROTOCOL, ReadOnlyFiles
 from winit.findings.refusals import Shelf, refusal
+from winit.findings.spelling import COLUMNS, Hints, hints, texts_in
 from winit.findings.statements import check_reads
 from winit.findings.widths import as_numbers
 from winit.sweep.layout import Results
@@ -70,11 +72,13 @@ class Database:
     """A read-only view of a results folder.
 
     ``sql`` gives a DuckDB relation: ``.pl()``, ``.df()``, ``.to_arrow_table()``, ``.fetchall()``. A file
-    that is damaged costs its own view alone.
+    that is damaged costs its own view alone. ``tell``, where there is one, hears of labels that a query
+    writes otherwise than the tables do (``spelling``).
     """
 
-    def __init__(self, folder: str | Path = "results") -> None:
+    def __init__(self, folder: str | Path = "results", tell: Callable[[str], None] | None = None) -> None:
         self.folder = Path(folder)
+        self._tell = tell
         results = Results(self.folder)
         files = {
             "layers": sorted(results.layers.glob("*.parquet")),
@@ -233,6 +237,38 @@ class Database:
 
         Raises WinitError on anything else, and where DuckDB refuses it.
         """
+        relation, found = self._checked(query), self._hints(query)
+        self._say(found.certain)
+        if found.guessed and not self._awaited(lambda: relation.limit(1).fetchall(), query):
+            self._say(found.guessed)
+        return relation
+
+    def _hints(self, query: str) -> Hints:
+        texts = texts_in(query) if self._tell else []
+        return hints(texts, self._labels) if texts and self._labels else Hints()
+
+    def _say(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            if self._tell:
+                self._tell(line)
+
+    @cached_property
+    def _labels(self) -> frozenset[str]:
+        """All labels in the tables; none where they cannot be read. Those of other views are of these two."""
+        asked = [
+            f"SELECT DISTINCT {name} FROM {view}"
+            for view in ("cells", "training_runs")
+            if view in self._columns and view not in self.damaged
+            for name in COLUMNS
+            if name in self._columns[view]
+        ]
+        try:
+            rows = self._connection.sql(" UNION ALL ".join(asked)).fetchall() if asked else []
+        except duckdb.Error:
+            return frozenset()
+        return frozenset(label for (label,) in rows if label is not None)
+
+    def _checked(self, query: str) -> duckdb.DuckDBPyRelation:
         try:
             check_reads(self._connection.cursor(), query)
             return self._bound(query)
@@ -251,20 +287,24 @@ class Database:
         Raises WinitError as ``sql`` does, and while it runs. Ctrl-C is heard meanwhile. The rows are to be
         read to the end before the next query.
         """
-        relation = self.sql(query)
+        relation, found = self._checked(query), self._hints(query)
+        self._say(found.certain)
         if most is not None:
             relation = relation.limit(most)
         reader = self._awaited(lambda: relation.to_arrow_reader(_ROWS_OF_A_BATCH), query)
 
         def batches() -> Iterator[pa.RecordBatch]:
+            rows = 0
             while (batch := self._awaited(lambda: next(reader, None), query)) is not None:
+                rows += batch.num_rows
                 yield batch
+            self._say([] if rows else found.guessed)
 
         return Answer(reader.schema, batches())
 
     def count(self, query: str) -> int:
         """How many rows it gives. Raises WinitError as ``answer`` does."""
-        relation = self.sql(query)
+        relation = self._checked(query)
         ((rows,),) = self._awaited(lambda: relation.aggregate("count(*)").fetchall(), query)
         return int(rows)
 
