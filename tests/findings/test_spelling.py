@@ -60,6 +60,8 @@ def test_every_name_of_the_catalogue_leads_to_the_label_of_the_tables(name):
         ("constant( value = 0.10 )", "constant(value=0.1)"),
         ("leaky_relu(0.2)", "leaky_relu(negative_slope=0.2)"),
         ("leaky_relu(negative_slope=0.01)", "leaky_relu"),
+        ("nn.ReLU()", "relu"),
+        ("torch.nn.init.xavier_normal_", "torch.xavier_normal"),
         ("8 - 4", "8-4"),
         ("Healthy", "healthy"),
         (" mine.py:ring(gain=2.0) ", "mine.py:ring(gain=2.0)"),

@@ -66,21 +66,15 @@ def hints(texts: Collection[str], labels: Collection[str]) -> Hints:
 def _canonical(text: str) -> Iterator[str]:
     """How the tables would write ``text``, were it of one catalogue or another; small letters, at need."""
     # These take a while to load, and are wanted for few queries.
-    from winit.network.activations import ACTIVATIONS
-    from winit.network.datasets import DATASETS
-    from winit.network.initializers import INITIALIZERS
-    from winit.network.inputs import INPUTS
-    from winit.network.labels import LabelError, resolve, with_aliases
+    from winit.network.activations import activation
+    from winit.network.datasets import dataset
+    from winit.network.initializers import initializer
+    from winit.network.inputs import input_of
+    from winit.network.labels import LabelError
 
     for spelling in dict.fromkeys((text, text.lower())):
-        for kind, catalogue in (
-            ("initializer", with_aliases(INITIALIZERS)),
-            ("activation", with_aliases(ACTIVATIONS)),
-            ("input", INPUTS),
-            ("data set", DATASETS),
-        ):
+        for meant in (initializer, activation, input_of, dataset):
             try:
-                label, _, _ = resolve(kind, spelling, catalogue)
-            except LabelError:
+                yield meant(spelling).label
+            except LabelError:  # also of a user's own, whose code is not at hand
                 continue
-            yield label
