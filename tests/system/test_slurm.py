@@ -86,6 +86,14 @@ def test_a_sweep_in_jobs_has_the_same_bits_and_leaves_nothing_behind(project, sl
     assert project.layers() == undisturbed
 
 
+def test_jobs_that_ask_for_no_memory_have_workers_with_a_share_of_the_node(project, slurm, undisturbed):
+    project = project(memory=None)
+    said = finished(project, sweeping(project))
+    assert f"{CELLS} computed" in said
+    assert "0 failed" in said
+    assert project.layers() == undisturbed
+
+
 # There is no accounting here, and jobs of seconds need not be left alone for the first forty of them.
 HERE = {
     "slurm-no-account": True,
