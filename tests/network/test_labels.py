@@ -224,3 +224,21 @@ def test_no_value_of_an_argument_ends_in_another_error(make, name):
     for argument in labels.arguments_of(known.function).parameters:
         for value in HUGE:
             said_of(make, f"{name}({argument}={value})")
+
+
+@pytest.mark.parametrize(
+    ("label", "mend"),
+    [
+        ("leaky relu", "a name has no spaces: leaky_relu"),
+        ("Glorot Normal", "glorot_normal"),
+        ("normal(std=0,02)", "a decimal has a point"),
+        ("normal(std=0.02", "wants quotation marks"),
+        ("mean=0)", "wants quotation marks"),
+        ("relu, tanh", "several are a list"),
+        ("normal(std=0.02), he_normal", "several are a list"),
+    ],
+)
+def test_what_is_no_label_is_told_how_to_write_it(label, mend):
+    with pytest.raises(labels.LabelError, match="is not of the form") as caught:
+        labels.parse(label)
+    assert mend in str(caught.value)

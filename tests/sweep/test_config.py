@@ -69,6 +69,8 @@ def test_all_errors_are_told_at_once_each_with_its_path_and_the_nearest_name():
         ("width", ["0"], "width[0]", "not a width"),
         ("width", ["64-"], "width[0]", "not a width"),
         ("width", ["64, 32"], "width[0]", "several as [64, 32]"),
+        ("depth", "10-30", "depth[0]", "write [10, 20, 30]"),
+        ("seed", "0-9", "seed[0]", "{first: 0, count: 10}"),
         ("width", ["64--16"], "width[0]", "not a width"),
         ("width", ["64-32-0"], "width[0]", "not a width"),
         ("width", ["64-32-1000001"], "width[0]", "at most"),

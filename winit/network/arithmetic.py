@@ -49,6 +49,10 @@ def number_in(text: str) -> Number:
 
 def whole_in(text: str) -> int:
     """The whole number that ``text`` is, as ``1e3`` and ``2**10`` are. Raises ExpressionError otherwise."""
+    if _RANGE.fullmatch(text.strip()):  # as a difference it would be taken without a word
+        raise ExpressionError(
+            "is not one whole number; write [10, 20, 30], and seeds as {first: 0, count: 10}"
+        )
     number = _plainly(text, "a whole number")
     if isinstance(number, float) and not number.is_integer():
         near = f"; write {math.floor(number)} or {math.ceil(number)}" if math.isfinite(number) else ""
@@ -77,8 +81,9 @@ def _plainly(text: str, what: str) -> Number:
 
 _SETS = re.compile(r"([+-]?[0-9]{1,3})(?:([, '’])[0-9]{3})(?:\2[0-9]{3})*(?:\.[0-9]+)?")
 _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
-_SCALED = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?) ?([kKmM%])")
-_SCALES = {"k": Decimal(1000), "m": Decimal(10**6), "%": Decimal("0.01")}
+_SCALED = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?) ?([kKM%])")  # a small m may be minutes
+_SCALES = {"k": Decimal(1000), "K": Decimal(1000), "M": Decimal(10**6), "%": Decimal("0.01")}
+_RANGE = re.compile(r"[0-9]+ ?(?:-|–|\.\.\.?|…|:) ?[0-9]+")
 
 
 def how_to_write(text: str) -> str:
@@ -90,7 +95,7 @@ def how_to_write(text: str) -> str:
     if _COMMA.fullmatch(text):
         return f"; write {text.replace(',', '.')}"
     if scaled := _SCALED.fullmatch(text):
-        number = Decimal(scaled[1]) * _SCALES[scaled[2].lower()]
+        number = Decimal(scaled[1]) * _SCALES[scaled[2]]
         return f"; write {number.normalize():f}"
     return ""
 

@@ -70,13 +70,13 @@ def parse(text: str) -> Call:
         raise LabelError(f"{quoted(text)} is longer than {LONGEST:,} characters")
     match = _CALL.fullmatch(text)
     if match is None or not match["name"].isprintable():
-        raise LabelError(f"{quoted(text)} is not of the form name or name(argument=value)")
+        raise LabelError(f"{quoted(text)} is not of the form name or name(argument=value){_mend(text)}")
     source = f"f({match['arguments'] or ''})"
     try:
         with warnings.catch_warnings(action="ignore"):  # of escapes that Python does not know
             tree = ast.parse(source, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise LabelError(f"{quoted(text)} is not of the form name(argument=value)") from None
+        raise LabelError(f"{quoted(text)} is not of the form name(argument=value){_mend(text)}") from None
     if (
         not isinstance(tree, ast.Call)
         or not isinstance(tree.func, ast.Name)
@@ -102,6 +102,23 @@ def parse(text: str) -> Call:
         tuple(map(value_of, tree.args)),
         tuple((str(argument.arg), value_of(argument.value)) for argument in tree.keywords),
     )
+
+
+_SPACED = re.compile(r"[A-Za-z_]\w*(?:[ -][A-Za-z]\w*)+")
+
+
+def _mend(text: str) -> str:
+    """What to write instead, where it can be told what kept a label from being one."""
+    plain = text.strip()
+    if plain.count("(") != plain.count(")"):
+        return "; a bracket is open: in a list of YAML a label with a comma in it wants quotation marks"
+    if _SPACED.fullmatch(plain):
+        return f"; a name has no spaces: {re.sub('[ -]', '_', plain.lower())}"
+    if "," in re.sub(r"\([^()]*\)", "", plain):
+        return "; several are a list, [relu, tanh]"
+    if re.search(r"\d,\d", plain):
+        return "; a decimal has a point, 0.02"
+    return ""
 
 
 def _value(node: ast.expr) -> Value:

@@ -164,6 +164,14 @@ class BatchSettings(Model):
         examples=[["module load python"]],
     )
 
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _is_a_size(cls, memory: Any) -> Any:
+        if isinstance(memory, bool):  # to Python a 1
+            said = f"{str(memory).lower()} is not a size; write one with its unit such as '32 GB'"
+            raise ValueError(said)  # noqa: TRY004 - a ValueError is what pydantic takes
+        return memory
+
     @field_validator("memory")
     @classmethod
     def _workers_have_room(cls, memory: ByteSize | None, given: ValidationInfo) -> ByteSize | None:
