@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 import winit
 from winit.network.cells import Probe
+from winit.network.inputs import input_of
+from winit.network.kernel import measure
 from winit.network.labels import LabelError
+from winit.sweep import data
 from winit.sweep.config import Config
 from winit.sweep.data import read_data
 from winit.sweep.kinds import cells_of
@@ -124,6 +128,26 @@ def test_an_edited_file_has_other_cells():
     assert id_() != before
     np.save("images.npy", VALUES)
     assert id_() == before
+
+
+@pytest.mark.parametrize("label", ["big.npy", "big.npy(standardize=True)", "big.npz", "mine.py:data"])
+def test_the_memory_of_examples_of_ones_own_is_predicted(label, folder):
+    values = np.random.default_rng(0).random((3000, 700), np.float32)
+    np.save("big.npy", values)
+    np.savez("big.npz", values)
+    text = "def data(wanted):\n    return wanted.generator.random((wanted.batch, 700))\n"
+    (folder / "mine.py").write_text(text, encoding="utf-8")
+    alone = grid(label, batch=2000) | {"width": 300}  # no others together with it
+    plan = make_plan(Config.checked({"grids": [alone]}, "test"))
+    (cell,) = cells_of(plan)
+    list(measure([cells_of(make_plan(Config.checked({"grids": [grid("normal")]}, "test")))[0]]))  # compiled
+    input_of.cache_clear()
+    data._opened.cache_clear()
+    tracemalloc.start()
+    list(measure([cell], room=0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.3 * plan["memory"][0].as_py() < peak < plan["memory"][0].as_py()
 
 
 def test_a_width_that_the_catalogue_knows_need_not_be_said():

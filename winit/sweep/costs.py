@@ -203,12 +203,15 @@ def memory(
     return float(_UNEVEN * (max(signals + kept + passing, pairs) + table))
 
 
-def input_memory(probe: Probe, first_hidden: int, sources: Sources = ()) -> float:
-    """Bytes beside these that examples of one's own take: while they are chosen, and where they are kept."""
+def cell_memory(
+    widths: tuple[int, ...], probe: Probe, made: Making, arrays: float, sources: Sources = ()
+) -> float:
+    """As ``memory``, with what examples of one's own take, while they are chosen and where all are kept."""
+    need = memory(widths, probe, made, arrays)
     if source_name(probe.input) is None:
-        return 0.0
-    chosen = _CHOSEN_ARRAYS * 8 * probe.batch * input_width(first_hidden, probe)
-    return chosen + input_of(probe.input, sources).entry.resident
+        return need
+    chosen = _CHOSEN_ARRAYS * 8.0 * probe.batch * input_width(widths[0], probe)
+    return max(need, chosen) + input_of(probe.input, sources).entry.resident
 
 
 class _Phase(NamedTuple):

@@ -14,7 +14,7 @@ from winit.network.cells import KERNEL_VERSION, Cell, Probe, hidden_widths
 from winit.network.kernel import Measured, measure
 from winit.network.sources import Sources, of_labels
 from winit.network.training import TRAINING_VERSION, Run, Task, Trained, train
-from winit.sweep.costs import activation_arrays, input_memory, making, memory, result_memory, training_memory
+from winit.sweep.costs import activation_arrays, cell_memory, making, result_memory, training_memory
 from winit.sweep.layout import Results
 from winit.sweep.machine import working
 from winit.sweep.plan import sources_in
@@ -69,7 +69,7 @@ def _need(cell: Cell) -> float:
     widths = hidden_widths(cell.width, cell.depth)
     made = making(cell.initializer, cell.activation, cell.probe.dtype, cell.sources)
     arrays = activation_arrays(cell.activation, cell.sources)
-    return memory(widths, cell.probe, made, arrays) + input_memory(cell.probe, widths[0], cell.sources)
+    return cell_memory(widths, cell.probe, made, arrays, cell.sources)
 
 
 def _train(runs: Sequence[Run]) -> Iterator[Trained]:

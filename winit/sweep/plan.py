@@ -23,11 +23,10 @@ from winit.sweep.costs import (
     Making,
     activation_arrays,
     backward_cost,
+    cell_memory,
     draws_memory,
     forward_cost,
-    input_memory,
     making,
-    memory,
     result_memory,
     training_cost,
     training_memory,
@@ -292,8 +291,7 @@ def cell_costs(grid: Grid, sources: Sources) -> dict[str, Floats]:
     def cost(probe: Any, width: str, depth: int, load: tuple[Making, float]) -> tuple[float, ...]:
         widths = hidden_widths(width, depth)
         flops = forward_cost(widths, probe).flops + backward_cost(widths, probe).flops
-        taken = memory(widths, probe, *load) + input_memory(probe, widths[0], sources)
-        return flops, taken, result_memory(depth)
+        return flops, cell_memory(widths, probe, *load, sources), result_memory(depth)
 
     # Initializers and activations differ in what a cell takes only by their loads.
     loaded = Grid(

@@ -13,7 +13,7 @@ from winit.network.arrays import Array
 Floats = NDArray[np.float64]
 
 _QUANTILES = 16
-_ENTRIES_AT_ONCE = 2**22
+_ENTRIES_AT_ONCE = 2**18  # two megabytes of them
 _MOST_IMAGES = 2048
 
 
