@@ -85,14 +85,17 @@ def test_a_query_on_one_network_reads_its_row_groups_alone(short_groups):
             assert 1 <= sum(held) <= 4
 
 
-def test_pyarrow_and_polars_read_no_row_group_without_what_is_asked_for(short_groups, tmp_path):
+@pytest.mark.parametrize(
+    ("wanted", "rows"),
+    [({"activation": "tanh", "initializer": "he_normal"}, 42), ({"initializer": "he_normal"}, 84)],
+)
+def test_pyarrow_and_polars_read_no_row_group_without_what_is_asked_for(short_groups, tmp_path, wanted, rows):
     (path,) = short_groups.layers.glob("*.parquet")
     metadata, content = pq.read_metadata(path), bytearray(path.read_bytes())
-    wanted = {"activation": "tanh", "initializer": "he_normal"}
     expected = pq.read_table(path)
     for name, value in wanted.items():
         expected = expected.filter(pc.equal(expected[name], value))
-    assert expected.num_rows == 42
+    assert expected.num_rows == rows
     spoiled = 0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         columns = [group.column(i) for i in range(metadata.num_columns)]
@@ -104,7 +107,7 @@ def test_pyarrow_and_polars_read_no_row_group_without_what_is_asked_for(short_gr
         for column in columns:
             start = column.dictionary_page_offset or column.data_page_offset
             content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
-    assert spoiled > metadata.num_row_groups / 2
+    assert spoiled >= metadata.num_row_groups / 3
     copy = tmp_path / "spoiled.parquet"
     copy.write_bytes(content)
     with pytest.raises(OSError, match="deserialize"):
