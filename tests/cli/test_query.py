@@ -245,7 +245,7 @@ def test_so_it_is_of_standard_input(format_, ask):
         ("FROM cells WHERE verdict = 5", "verdict"),
         ("FROM cells WHERE 5 < initializer", "initializer"),
         ("FROM layers WHERE activation BETWEEN 1 AND 2", "activation"),
-        ("SELECT width + 1 FROM cells", "width"),
+        ("SELECT verdict + 1 FROM cells", "verdict"),
         ("SELECT avg(width) FROM cells", "width"),
         ("FROM cells WHERE depth = initializer", "initializer"),
         ("FROM cells WHERE depth = 'deep'", None),
