@@ -148,7 +148,7 @@
   /** How much of such a width the names of initializers may take. */
   winit.names = (width) => width < 500 ? 130 : 240;
 
-  /** A figure that hangs on no choice, from its definition in the page. */
+  /** A figure that depends on no choice, from its definition in the page. */
   winit.figure = (element) => {
     const { panels, least, named, longest } = winit.data.figures[element.id];
     winit.draw(element, (width) => {

@@ -1,5 +1,5 @@
 "use strict";
-// The figures that hang on no choice.
+// The figures that depend on no choice.
 {
   for (const element of document.querySelectorAll(".figure[data-figure] .chart")) {
     element.closest("figure").prepend(winit.saver(element));
