@@ -17,6 +17,7 @@ from winit.sweep import data
 from winit.sweep.config import Config
 from winit.sweep.data import read_data
 from winit.sweep.kinds import cells_of
+from winit.sweep.origins import origins_of
 from winit.sweep.plan import make_plan
 
 VALUES = np.random.default_rng(0).integers(0, 256, (50, 4, 5), dtype=np.uint8)
@@ -119,15 +120,23 @@ def test_cells_of_a_plan_have_the_file_and_its_width():
     assert plan["cell_id"].to_pylist() == [of_file.id, of_normal.id]
 
 
-def test_an_edited_file_has_other_cells():
-    def id_():
-        return make_plan(Config.checked({"grids": [grid("images.npy")]}, "test"))["cell_id"][0].as_py()
+@pytest.mark.parametrize("label", ["images.npy", "mine.py:data"])
+def test_what_was_edited_has_other_cells_and_another_plan(label, folder):
+    def write(factor):
+        np.save("images.npy", VALUES // factor)
+        text = f"def data(wanted):\n    return wanted.generator.random((wanted.batch, 7)) / {factor}\n"
+        (folder / "mine.py").write_text(text, encoding="utf-8")
 
-    before = id_()
-    np.save("images.npy", VALUES // 2)
-    assert id_() != before
-    np.save("images.npy", VALUES)
-    assert id_() == before
+    def made():
+        config = Config.checked({"grids": [grid(label)]}, "test")
+        return make_plan(config)["cell_id"][0].as_py(), origins_of(config, config.sources).cells
+
+    found = []
+    for factor in (1, 2, 1):
+        write(factor)
+        found.append(made())
+    assert found[0] == found[2]
+    assert all(one != other for one, other in zip(*found[:2], strict=True))
 
 
 @pytest.mark.parametrize("label", ["big.npy", "big.npy(standardize=True)", "big.npz", "mine.py:data"])

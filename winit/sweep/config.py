@@ -172,9 +172,14 @@ class _Networks(Model):
     )
 
     @property
+    def labels(self) -> list[str]:
+        """What may be functions and files of one's own."""
+        return [*self.initializer, *self.activation]
+
+    @property
     def sources(self) -> Sources:
-        """Of the user's own functions among the labels, as they are now."""
-        return sources_of([*self.initializer, *self.activation])
+        """Of the user's own functions and files among the labels, as they are now."""
+        return sources_of(self.labels)
 
     @property
     def size(self) -> int:
@@ -220,9 +225,9 @@ class Grid(_Networks):
     )
 
     @property
-    def sources(self) -> Sources:
-        """Of the user's own functions and files among the labels, as they are now."""
-        return sources_of([*self.initializer, *self.activation, self.probe.input])
+    def labels(self) -> list[str]:
+        """What may be functions and files of one's own."""
+        return [*super().labels, self.probe.input]
 
     @model_validator(mode="after")
     def _pairs_have_room(self) -> Self:

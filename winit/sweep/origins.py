@@ -70,7 +70,7 @@ def origins_of(config: Config, sources: Sources) -> Origins:
 def _digest(version: str, grids: Iterable[Grid | TrainingGrid], sources: Sources) -> str:
     texts, labels = [], set()
     for grid in grids:
-        labels |= {*grid.initializer, *grid.activation}
+        labels |= set(grid.labels)
         settings = grid.model_dump(mode="json")
         # In which order the values of an axis stand changes nothing.
         sorted_ = {
