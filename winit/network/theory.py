@@ -283,6 +283,7 @@ def _stds(activation: Activation, sizes: Floats, means: Array, squares: Floats) 
         # Where φ is all but constant the difference is rounding.
         for place in zip(*np.nonzero(within < _CANCELLED), strict=True):
             stds[place] = _small_std(activation, float(sizes[place]))
+        stds[squares == 0] = 0.0  # of examples of nothing but zeros
         found = np.hypot(_rms(stds), _rms(np.abs(means - means.mean(axis=1, keepdims=True))))
     nothing, infinite = (squares == 0).all(axis=1), np.isinf(squares).any(axis=1)
     return np.select([nothing, infinite], [0.0, np.inf], found)

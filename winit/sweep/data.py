@@ -28,7 +28,7 @@ class DataFile:
 
     name: str
     digest: str
-    path: str = field(compare=False)
+    path: str
     """Absolute."""
 
     def array(self, name: str) -> Array:

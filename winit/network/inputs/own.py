@@ -44,13 +44,14 @@ def _of_file(call: Call, data: Data) -> Entry:
     values = data.array(str(member))
 
     def given(wanted: Wanted, array: str = "", standardize: bool = False) -> Array:
-        del array  # it says which one ``values`` is
+        # Asked for anew, since a file that has changed meanwhile is not what it was.
+        values = data.array(array)
         rows = np.sort(wanted.generator.permutation(len(values))[: wanted.batch])
         shift, scale = _standard(values) if standardize else (0.0, 1.0)
         return (np.asarray(values[rows], np.float64) - shift) / scale
 
     def moments(_: int, array: str, standardize: bool) -> Moments:
-        del array
+        values = data.array(array)
         return moments_of(values, *(_standard(values) if standardize else ()))
 
     return Entry(
