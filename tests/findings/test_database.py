@@ -1,5 +1,6 @@
 """The views hold, whatever is asked: nothing is written. And a damaged file costs its own view alone."""
 
+import contextlib
 import os
 import shutil
 
@@ -355,3 +356,10 @@ def test_results_are_read_from_the_folder_that_is_named(name, made, tmp_path, mo
     database = Database(name)
     assert database.count("FROM cells") == 4
     assert database.sql("FROM layers").columns == list(VIEWS["layers"][1].names)
+
+
+@pytest.mark.parametrize("operations", [300, 900, 2000])
+def test_a_query_that_is_nested_deeply_is_answered_or_refused_in_a_line(results, operations):
+    query = f"SELECT width FROM cells WHERE width = 8 AND depth > {'+'.join('0' * operations)}"
+    with contextlib.suppress(WinitError):
+        assert Database(results.folder).sql(query).fetchall()

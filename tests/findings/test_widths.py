@@ -11,8 +11,9 @@ CONSTANT, OTHERS = ("64", "500", "1024"), ("128-16", "784-256-128-10")
 @pytest.fixture(scope="module")
 def connection():
     with duckdb.connect() as made:
-        made.execute("CREATE TABLE cells (width VARCHAR)")
-        made.executemany("INSERT INTO cells VALUES (?)", [[width] for width in (*CONSTANT, *OTHERS)])
+        made.execute("CREATE TABLE cells (width VARCHAR, width_first INTEGER)")
+        rows = [[width, width.partition("-")[0]] for width in (*CONSTANT, *OTHERS)]
+        made.executemany("INSERT INTO cells VALUES (?, ?)", rows)
         yield made
 
 
@@ -22,15 +23,23 @@ def connection():
         ("width = 500", {"500"}),
         ("500 = width", {"500"}),
         ("width = 500.0", {"500"}),
-        ("width <> 500", {"64", "1024"}),
-        ("NOT width = 500", {"64", "1024"}),
+        ("width <> 500", {"64", "1024", *OTHERS}),
+        ("NOT width = 500", {"64", "1024", *OTHERS}),
+        ("width IS DISTINCT FROM 500", {"64", "1024", *OTHERS}),
+        ("width = 1.5", set()),
+        ("width = 1e3 + 24", {"1024"}),
+        ("width = width_first", set(CONSTANT)),
+        ("c.width <> c.width_first", set(OTHERS)),
+        ("width < width_first + 1", set(CONSTANT)),
+        ("width IN ('128-16', 64)", {"128-16", "64"}),
         ("width IS NOT DISTINCT FROM 64", {"64"}),
         ("width < 600", {"64", "500"}),
         ("width >= 500 AND width <= 1024", {"500", "1024"}),
         ("width BETWEEN 60 AND 600", {"64", "500"}),
         ("width IN (64, 128, 1024)", {"64", "1024"}),
         ("width IN (64, '500')", {"64", "500"}),
-        ("width NOT IN (64)", {"500", "1024"}),
+        ("width NOT IN (64)", {"500", "1024", *OTHERS}),
+        ("width NOT IN (64, '128-16')", {"500", "1024", "784-256-128-10"}),
         ("width * 2 + 1 > 1001", {"1024"}),
         ("-width = -64", {"64"}),
         ("CASE width WHEN 64 THEN true END", {"64"}),

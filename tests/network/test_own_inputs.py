@@ -208,6 +208,18 @@ def test_theory_knows_the_sizes_of_examples_of_ones_own():
     )
 
 
+@pytest.mark.parametrize("function", ["relu", "tanh", "sigmoid"])
+def test_theory_knows_examples_some_of_which_are_blank(function):
+    values = np.random.default_rng(1).normal(size=(1600, 40))
+    values[:400] = 0
+    sources = (Held({"x": values}),)
+    probe = Probe(batch=1600, input="mine.npz", dtype="float64", input_width=40)
+    cells = [Cell("he_normal", function, 2, "400", seed, probe, sources) for seed in range(4)]
+    found = np.mean([table["h_std"] for table in measured(*cells).values()], axis=0)
+    expected = predict(initializer("he_normal"), activation(function), 2, "400", probe, sources).h_std
+    assert expected == pytest.approx(found, rel=0.05)
+
+
 def test_what_the_catalogue_knows_of_an_input_it_knows_without_making_it():
     for entry in INPUTS.values():
         assert width_of(entry.label) == entry.width

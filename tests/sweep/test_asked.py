@@ -1,7 +1,9 @@
 """One network, asked for by labels, or by functions and arrays themselves."""
 
 import functools
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -129,6 +131,10 @@ def test_matrices_are_the_network(bias):
         (lambda: winit.theory(MATRICES, "tanh"), "not i.i.d."),
         (lambda: winit.simulate("he_normal", "tanh", input=X[0]), "examples want"),
         (lambda: winit.simulate("he_normal", "tanh", input=X * np.inf), "not finite"),
+        (lambda: winit.simulate("he_normal", "tanh", input=5), "examples want"),
+        (lambda: winit.simulate("he_normal", "tanh", input=[[1, 2], [3]]), "no array of examples"),
+        (lambda: winit.simulate("he_normal", "tanh", input=["a", "b"]), "real numbers"),
+        (lambda: winit.simulate("he_normal", "tanh", input=np.ma.masked_array(X, X > 1)), "masked"),
         (lambda: winit.simulate("he_normal", "tanh", input=X, batch=41), "there are 40 examples"),
         (lambda: winit.simulate("he_normal", lambda z: z), "must return the pair"),
         (lambda: winit.simulate(lambda layer: layer.depth / 0, "tanh"), "ZeroDivisionError"),
@@ -144,6 +150,67 @@ def test_what_is_no_network_is_refused(ask, said):
     with pytest.raises(winit.WinitError) as caught:
         ask()
     assert said in str(caught.value)
+
+
+def test_other_functions_and_arrays_have_other_ids():
+    def scaled(gain):
+        return lambda layer: he(layer, gain)
+
+    def id_(initializer="he_normal", x=None):
+        return winit.simulate(initializer, "tanh", batch=10, input="normal" if x is None else x)["cell_id"][0]
+
+    pixels = np.arange(150, 190, dtype=np.uint8).reshape(10, 4)
+    others = [[w * 2 for w in MATRICES], [w.astype(np.float32) for w in MATRICES]]
+    ids = [id_(scaled(1.0)), id_(scaled(2.0)), id_(x=pixels), id_(x=pixels.view(np.int8)), id_(MATRICES)]
+    ids += [id_(matrices) for matrices in others]
+    assert len(set(ids)) == len(ids)
+    assert id_(MATRICES) == id_([w.copy() for w in MATRICES])
+
+
+def test_sizes_may_be_of_numpy():
+    expected = winit.simulate("he_normal", "relu", 2, 8, batch=10)
+    for width in (np.int64(8), 8.0, "8", np.float32(8)):
+        assert same(winit.simulate("he_normal", "relu", np.int64(2), width, batch=10), expected)
+    for width in ([8, 4], (8, 4), np.array([8, 4])):
+        assert winit.simulate("he_normal", "relu", width=width, batch=10)["fan_out"].to_pylist() == [8, 8, 4]
+    square = np.stack([np.eye(4)] * 3)
+    assert winit.simulate(square, "identity", input=X[:, :4])["depth"][0].as_py() == 2
+    assert winit.simulate(MATRICES, "tanh", batch=10, input_width=None)["fan_in"][1].as_py() == 20
+
+
+def test_two_things_of_one_role_are_two():
+    def activation(layer):
+        return he(layer)
+
+    rows = winit.simulate(activation, lambda z: slow_tanh(z), depth=1, width=8, batch=10)  # noqa: PLW0108
+    assert (rows["initializer"][0].as_py(), rows["activation"][0].as_py()) == (
+        "here:activation",
+        "here:activation_",
+    )
+
+
+def given_away(what):
+    """A reference to what was given, and is nobody's any more but perhaps of what it was given to."""
+    x, matrices = X.copy(), [w.copy() for w in MATRICES]
+
+    def init(layer):
+        return he(layer, float(len(x) > 0))
+
+    if what == "weights":
+        winit.simulate(matrices, "tanh", input=X)
+        return weakref.ref(matrices[0])
+    if what == "input":
+        winit.simulate("he_normal", "tanh", depth=1, width=8, input=x)
+    else:
+        winit.simulate(init, "tanh", depth=1, width=8, batch=10)
+    return weakref.ref(x)
+
+
+@pytest.mark.parametrize("what", ["function", "weights", "input"])
+def test_what_was_given_is_let_go(what):
+    watched = given_away(what)
+    gc.collect()
+    assert watched() is None
 
 
 def test_nothing_is_held_when_the_call_is_over():

@@ -10,6 +10,7 @@ import pytest
 
 import winit
 from winit.network.cells import Probe
+from winit.network.draws import Draws
 from winit.network.inputs import input_of
 from winit.network.kernel import measure
 from winit.network.labels import LabelError
@@ -29,6 +30,7 @@ def folder(tmp_path, monkeypatch):
     np.save("images.npy", VALUES)
     np.savez("one.npz", x=VALUES)
     np.savez_compressed("two.npz", x_train=VALUES, y_train=np.arange(50))
+    np.savez("numbered.npz", **{"1": VALUES, "2": VALUES})
     return tmp_path
 
 
@@ -167,6 +169,20 @@ def test_a_width_that_the_catalogue_knows_need_not_be_said():
     assert plans[0]["cell_id"] == plans[1]["cell_id"]
     with pytest.raises(winit.WinitError, match="has 64 entries"):
         Config.checked({"grids": [grid("digits", input_width=65)]}, "test")
+
+
+def test_an_array_may_be_named_by_a_number():
+    rows = winit.simulate("he_normal", "relu", 1, 8, batch=10, input="numbered.npz(array=1)")
+    assert rows["input"][0].as_py() == "numbered.npz(array=1)"
+
+
+def test_a_file_that_changes_under_a_process_is_seen():
+    sources = (read_data("images.npy"),)
+    found = input_of("images.npy", sources)
+    for values in (VALUES // 2, VALUES[:10]):
+        np.save("images.npy", values)
+        with pytest.raises(LabelError, match="has changed since"):
+            found.examples(20, 20, Draws(0))
 
 
 def test_simulate_takes_files_functions_and_shapes(tmp_path):

@@ -65,9 +65,21 @@ def check_reads(connection: duckdb.DuckDBPyConnection, text: str) -> None:
         raise WinitError(_ONE_QUERY)
 
 
-def _check_tree(connection: duckdb.DuckDBPyConnection, text: str) -> None:
+def tree_of(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
+    """What DuckDB makes of a SELECT; of all else an object with an ``error``.
+
+    Raises WinitError where it is nested more deeply than Python reads.
+    """
     ((serialized,),) = connection.execute("SELECT json_serialize_sql($1)", [text]).fetchall()
-    tree = json.loads(serialized)
+    try:
+        tree: dict[str, Any] = json.loads(serialized)
+    except RecursionError:
+        raise WinitError("the query is nested too deeply; put fewer operations into one another") from None
+    return tree
+
+
+def _check_tree(connection: duckdb.DuckDBPyConnection, text: str) -> None:
+    tree = tree_of(connection, text)
     if tree["error"]:
         raise WinitError(_ONE_QUERY)
     for part in _parts(tree):

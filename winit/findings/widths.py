@@ -1,52 +1,88 @@
 """Widths in queries: a text, since a network may taper, that is compared with numbers all the same.
 
-DuckDB makes a number of the text, for which "1024-64" is no number but an error. So where ``width`` meets a
-number in a query, it is read as one where it is one, and else as null, which is equal to none and larger than
-none.
+DuckDB makes a number of the text, for which "1024-64" is no number but an error. So what ``width`` is equal
+to, or not, is made a text; and where it is more or less than a number, or calculated with, it is read as one
+where it is one, and else as null.
 """
 
-import json
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 
+from winit.findings.statements import tree_of
+
 _WIDTH = re.compile(r"\bwidth\b", re.IGNORECASE)
 _NUMBERS = {"INTEGER", "NUMERIC"}
+_COLUMNS = {
+    "width_first",
+    "width_last",
+    "input_width",
+    "depth",
+    "layer",
+    "fan_in",
+    "fan_out",
+    "outputs",
+    "batch",
+}
+"""Columns of whole numbers, beside which a width may stand."""
 _ARITHMETIC = {"+", "-", "*", "/", "//", "%", "^", "**"}
+_EQUAL = {"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_DISTINCT_FROM"}
 _LISTS = {"COMPARE_IN", "COMPARE_NOT_IN"}
 
 Node = dict[str, Any]
+Place = tuple[int, int]
+"""Where a node begins in the text, and its length, in bytes."""
 
 
 def as_numbers(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """A SELECT, with ``width`` read as a number where it meets one."""
+    """A SELECT, in which ``width`` can meet a number."""
     if not _WIDTH.search(query):
         return query
-    ((serialized,),) = connection.execute("SELECT json_serialize_sql($1)", [query]).fetchall()
-    found = {
-        (node["query_location"], node["query_location_length"])
-        for meeting in _meetings(json.loads(serialized))
-        if any(map(_is_number, _parts(meeting)))
-        for node in _parts(meeting)
-        if _is_width(node)
-    }
+    written: dict[Place, str] = {}
+    for kind, meeting in _meetings(tree_of(connection, query)):
+        written |= _as_texts(meeting) if kind in _EQUAL | _LISTS else _as_numbers(meeting)
     text = query.encode()
-    for start, length in sorted(found, reverse=True):
+    for (start, length), form in sorted(written.items(), reverse=True):
         end = start + length
-        text = b"%bTRY_CAST(%b AS DOUBLE)%b" % (text[:start], text[start:end], text[end:])
+        text = text[:start] + form.format(text[start:end].decode()).encode() + text[end:]
     return text.decode()
 
 
-def _meetings(tree: Any) -> Iterator[list[Node]]:
-    """What is compared with each other, or calculated with, anywhere. Not by recursion: it may be deep."""
+def _as_texts(meeting: list[Node]) -> dict[Place, str]:
+    """What ``width`` is equal to: numbers as it is written. Where it is calculated, a number."""
+    if any(map(_calculated, meeting)) or not any(map(_is_width, meeting)):
+        return _as_numbers(meeting)
+    found = {_place(node): f"'{_digits(node)}'" for node in meeting if _is_constant(node)}
+    return found | {_place(node): "CAST({} AS VARCHAR)" for node in meeting if _is_column(node)}
+
+
+def _as_numbers(meeting: list[Node]) -> dict[Place, str]:
+    parts = _parts(meeting)
+    if not any(_is_constant(node) or _is_column(node) for node in parts):
+        return {}
+    return {_place(node): "TRY_CAST({} AS DOUBLE)" for node in parts if _is_width(node)}
+
+
+def _place(node: Node) -> Place:
+    return node["query_location"], node["query_location_length"]
+
+
+def _digits(node: Node) -> str:
+    number = Decimal(node["literal"]["text"])
+    return f"{number.to_integral_value():f}" if number == number.to_integral_value() else str(number)
+
+
+def _meetings(tree: Any) -> Iterator[tuple[str, list[Node]]]:
+    """What is compared, or calculated with, anywhere, and how. Not by recursion: it may be deep."""
     waiting = [tree]
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
             if operands := _operands(part):
-                yield operands
+                yield part.get("type", ""), operands
             waiting += part.values()
         elif isinstance(part, list):
             waiting += part
@@ -80,9 +116,18 @@ def _parts(operands: list[Node]) -> list[Node]:
     return found
 
 
-def _is_number(node: Node) -> bool:
+def _is_constant(node: Node) -> bool:
     return node.get("class") == "CONSTANT" and node["literal"]["kind"] in _NUMBERS
 
 
+def _is_column(node: Node) -> bool:
+    return _name(node) in _COLUMNS
+
+
 def _is_width(node: Node) -> bool:
-    return node.get("class") == "COLUMN_REF" and node["column_names"][-1].lower() == "width"
+    return _name(node) == "width"
+
+
+def _name(node: Node) -> str:
+    """Of a column."""
+    return str(node["column_names"][-1]).lower() if node.get("class") == "COLUMN_REF" else ""

@@ -2,7 +2,7 @@
 
 import keyword
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -11,8 +11,8 @@ import numpy as np
 from winit.errors import WinitError
 from winit.network.arrays import Array
 from winit.network.initializers import Layer, WithBias
-from winit.network.labels import LabelError
-from winit.sweep.held import ARRAY, FUNCTIONS, holding
+from winit.sweep.data import flat
+from winit.sweep.held import ARRAY, FUNCTIONS, WEIGHTS, holding
 
 _DEPTH, _WIDTH = 10, 500
 
@@ -41,44 +41,55 @@ def asked(
     def label(of: Any, role: str) -> str:
         return of if isinstance(of, str) or not callable(of) else f"{FUNCTIONS}:{_named(functions, of, role)}"
 
-    one_network = ""
+    weights: list[Array | WithBias] = []
     if _are_weights(initializer):
         weights = [_as_made(part) for part in initializer]
         shape, size = _shape(weights), {"depth": depth, "width": width}
         depth, width, probe = _fitting(shape, size, probe)
         initializer = _giving(weights)
-        one_network = "weights"
-    if width is None:
-        width = _WIDTH
-    elif not isinstance(width, (int, str)):
-        width = "-".join(map(str, width))
-    if depth is None:
-        named = str(width).count("-") + 1
-        depth = named if named > 2 else _DEPTH
+    depth, width = _size(depth, width)
     labels = label(initializer, "initializer"), label(activation, "activation")
     examples, given = None, probe.get("input")
-    if isinstance(given, str) or given is None:
-        pass
-    elif callable(given):
+    if callable(given):
         probe = probe | {"input": label(given, "input")}
-    else:
-        examples = given
+    elif given is not None and not isinstance(given, str):
+        examples = _examples(given)
         probe = {"batch": len(examples)} | probe | {"input": ARRAY}
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(holding(functions, one_network, examples))
-        except LabelError as error:
-            raise WinitError(str(error)) from None
+    with holding(functions, weights, examples):
         yield Asked(*labels, depth, width, probe)
+
+
+def _size(depth: int | None, width: Any) -> tuple[int, Any]:
+    """Depth and width, of which either may be left to the other."""
+    if width is None:
+        return _DEPTH if depth is None else depth, _WIDTH
+    if isinstance(width, np.generic):
+        width = width.item()
+    if isinstance(width, (int, float, str)):
+        named = str(width).count("-") + 1
+        return (named if named > 2 else _DEPTH) if depth is None else depth, width
+    widths = list(width)  # each of a layer
+    named = len(widths) if len(widths) > 1 else _DEPTH
+    return named if depth is None else depth, "-".join(map(str, widths))
+
+
+def _examples(given: Any) -> Array:
+    """An array as input, shape (examples, width). Raises WinitError where it is none."""
+    if np.ma.isMaskedArray(given):
+        raise WinitError("input is a masked array, and all of it would be pushed through; fill or leave out")
+    try:
+        return flat(np.array(given), "input")
+    except (ValueError, TypeError) as error:
+        raise WinitError(f"input is no array of examples: {error}") from None
 
 
 def _named(functions: dict[str, Callable[..., Any]], function: Callable[..., Any], role: str) -> str:
     """A name for the function, by which it is added to the others."""
     name = getattr(function, "__name__", role)
-    taken = name in functions and functions[name] is not function
-    if not name.isidentifier() or keyword.iskeyword(name) or taken:
+    if not name.isidentifier() or keyword.iskeyword(name):
         name = role
-    functions[name] = function
+    while functions.setdefault(name, function) is not function:
+        name += "_"
     return name
 
 
@@ -86,7 +97,7 @@ def _named(functions: dict[str, Callable[..., Any]], function: Callable[..., Any
 
 
 def _are_weights(initializer: Any) -> bool:
-    return not isinstance(initializer, str) and isinstance(initializer, Sequence)
+    return isinstance(initializer, (Sequence, np.ndarray)) and not isinstance(initializer, str)
 
 
 def _as_made(part: Any) -> Array | WithBias:
@@ -127,12 +138,13 @@ def _fitting(
             " leave out depth and width"
         )
     width = str(hidden[0]) if len(set(hidden)) == 1 else "-".join(map(str, hidden))
-    return len(hidden), width, {"input_width": width_0, "outputs": outputs} | probe
+    said = {name: value for name, value in probe.items() if value is not None}
+    return len(hidden), width, {"input_width": width_0, "outputs": outputs} | said
 
 
 def _giving(weights: Sequence[Array | WithBias]) -> Callable[[Layer], Array | WithBias]:
     def weights_(layer: Layer) -> Array | WithBias:
         return weights[layer.index - 1]
 
-    weights_.__name__ = "weights"
+    weights_.__name__ = WEIGHTS
     return weights_

@@ -4,8 +4,8 @@ They last as long as the call, and no other process has them.
 """
 
 import hashlib
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,13 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from winit.network.activations import activation
 from winit.network.arrays import Array
+from winit.network.initializers import WithBias, initializer
+from winit.network.inputs import input_of
 from winit.network.labels import LabelError
 from winit.network.sources import Given
-from winit.sweep.data import flat
+from winit.sweep.costs import activation_arrays, making
 
 FUNCTIONS, ARRAY = "here", "here.npy"
 """What stands for them in a label: ``here:swish``, ``here.npy``."""
+WEIGHTS = "weights"
+"""The name of the function that has the weights of one network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +39,7 @@ class HeldArray:
     @property
     def digest(self) -> str:
         """Sixteen hex digits that stand for the content."""
-        return hashlib.blake2b(self.values.tobytes(), digest_size=8).hexdigest()
+        return _digest([self.values])
 
     def array(self, name: str) -> Array:
         """The one array. Raises LabelError where another one is asked for by its name."""
@@ -47,24 +52,31 @@ _held: ContextVar[Mapping[str, Given | HeldArray]] = ContextVar("held", default=
 
 
 @contextmanager
-def holding(functions: Mapping[str, Callable[..., Any]], one_network: str, examples: Any) -> Iterator[None]:
-    """Within, functions are ``here:NAME``, and examples ``here.npy``.
+def holding(
+    functions: Mapping[str, Callable[..., Any]],
+    weights: Sequence[Array | WithBias] = (),
+    examples: Array | None = None,
+) -> Iterator[None]:
+    """Within, functions are ``here:NAME``, and examples, of shape (examples, width), ``here.npy``.
 
-    ``one_network`` is the name of the function that has the weights of one network alone, "" where there is
-    none. Raises LabelError where ``examples``, unless None, are none.
+    ``weights`` are those that the function ``WEIGHTS`` gives, if it is among them: no other layer has them.
     """
-    texts = "\0".join(f"{name}\0{_text(function)}" for name, function in functions.items())
-    digest = hashlib.blake2b(texts.encode(), digest_size=8).hexdigest()
     there: dict[str, Given | HeldArray] = {}
     if functions:
-        there[FUNCTIONS] = Given(FUNCTIONS, digest, functions, one_network)
+        # What a function does depends on more than its text: each call's are others, but for weights alone.
+        alone = weights and len(functions) == 1
+        digest = _digest(_arrays(weights)) if alone else secrets.token_hex(8)
+        there[FUNCTIONS] = Given(FUNCTIONS, digest, functions, WEIGHTS if weights else "")
     if examples is not None:
-        there[ARRAY] = HeldArray(flat(np.array(examples), "input"))
+        there[ARRAY] = HeldArray(examples)
     before = _held.set(there)
     try:
         yield
     finally:
         _held.reset(before)
+        if there:  # else they would keep what is held
+            for cache in (initializer, activation, input_of, making, activation_arrays):
+                cache.cache_clear()
 
 
 def held(name: str) -> Given | HeldArray | None:
@@ -72,9 +84,15 @@ def held(name: str) -> Given | HeldArray | None:
     return _held.get().get(name)
 
 
-def _text(function: Callable[..., Any]) -> str:
-    """What tells a function from another one: its text, where it has one."""
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return repr(function)
+def _arrays(weights: Sequence[Array | WithBias]) -> Iterator[Array]:
+    for part in weights:
+        for array in (part.weights, part.bias) if isinstance(part, WithBias) else (part,):
+            yield np.asarray(array)
+
+
+def _digest(arrays: Iterable[Any]) -> str:
+    found = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        found.update(f"{array.dtype.str}{array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()

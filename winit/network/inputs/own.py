@@ -43,15 +43,15 @@ def _of_file(call: Call, data: Data) -> Entry:
     member = dict(call.keyword).get("array", call.positional[0] if call.positional else "")
     values = data.array(str(member))
 
-    def given(wanted: Wanted, array: str = "", standardize: bool = False) -> Array:
+    def given(wanted: Wanted, array: str | int = "", standardize: bool = False) -> Array:
         # Asked for anew, since a file that has changed meanwhile is not what it was.
-        values = data.array(array)
+        values = data.array(str(array))
         rows = np.sort(wanted.generator.permutation(len(values))[: wanted.batch])
         shift, scale = _standard(values) if standardize else (0.0, 1.0)
         return (np.asarray(values[rows], np.float64) - shift) / scale
 
-    def moments(_: int, array: str, standardize: bool) -> Moments:
-        values = data.array(array)
+    def moments(_: int, array: str | int, standardize: bool) -> Moments:
+        values = data.array(str(array))
         return moments_of(values, *(_standard(values) if standardize else ()))
 
     return Entry(
