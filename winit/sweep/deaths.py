@@ -1,20 +1,24 @@
 """How workers ended. Whoever looks after a worker's process knows: its nanny, which tells all who listen."""
 
+import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 import distributed
+from distributed.comm.addressing import get_address_host
 from distributed.core import Status
 from distributed.diagnostics.plugin import NannyPlugin
+from distributed.scheduler import WorkerState
 
 _TOPIC = "winit-worker-ended"
 _OF_MEMORY = "worker-restart-memory"  # what Dask says before it ends a worker that takes too much
 # News of an end take another way than that a task is lost by it.
 _SECONDS_FOR_NEWS = 5.0
+_SECONDS_UNTIL_PROCESS = 0.01
 # Signals that a process brings upon itself.
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS")
 _HINTS = {"SIGKILL": ", as one out of memory is by the system"}
@@ -41,14 +45,19 @@ class _Obituary(NannyPlugin):
 
     def setup(self, nanny: Any) -> None:
         """Listen to the end of the process, which Dask keeps to itself."""
-        restart: Callable[[int], Awaitable[None]] = nanny._on_worker_exit  # noqa: SLF001
+        if nanny.process is None:  # a nanny is set up before it has a process, which it keeps from then on
+            asyncio.get_running_loop().call_later(_SECONDS_UNTIL_PROCESS, self.setup, nanny)
+            return
+        mark_stopped: Callable[[], None] = nanny.process.mark_stopped
 
-        async def told(code: int) -> None:
-            if nanny.status == Status.running:  # else it is meant to end
-                nanny.log_event(_TOPIC, {"worker": nanny.worker_address, "code": code})
-            await restart(code)
+        def told() -> None:
+            process = nanny.process.process
+            if process is not None and nanny.status == Status.running:  # else it is meant to end
+                news = {"nanny": nanny.address, "pid": process.pid, "code": process.exitcode}
+                nanny.log_event(_TOPIC, news)
+            mark_stopped()
 
-        nanny._on_worker_exit = told  # noqa: SLF001
+        nanny.process.mark_stopped = told
 
 
 class Deaths:
@@ -56,8 +65,10 @@ class Deaths:
 
     def __init__(self, client: distributed.Client) -> None:
         self._client = client
-        self._codes: dict[str, int] = {}
-        self._greedy: set[str] = set()
+        # By host and process: a nanny learns a worker's address only some time after the scheduler, so that
+        # of a worker that ends at once it still has the address of the one before.
+        self._codes: dict[tuple[str, int], int] = {}
+        self._greedy: set[tuple[str, int]] = set()
         self._heard = threading.Condition()
 
     def __enter__(self) -> Self:
@@ -76,19 +87,20 @@ class Deaths:
         _, told = event
         with self._heard:
             if "code" in told:
-                self._codes[told["worker"]] = told["code"]
+                self._codes[get_address_host(told["nanny"]), told["pid"]] = told["code"]
             else:
-                self._greedy.add(told["worker"])
+                self._greedy.add((get_address_host(told["worker"]), told["pid"]))
             self._heard.notify_all()
 
-    def end_of(self, worker: str) -> End:
-        """How the worker at an address ended."""
+    def end_of(self, worker: WorkerState) -> End:
+        """How a worker ended."""
+        process = get_address_host(worker.address), worker.pid
         with self._heard:
-            if not self._heard.wait_for(lambda: worker in self._codes, timeout=_SECONDS_FOR_NEWS):
+            if not self._heard.wait_for(lambda: process in self._codes, timeout=_SECONDS_FOR_NEWS):
                 return UNSEEN
-            if worker in self._greedy:
+            if process in self._greedy:
                 return End("was ended by Dask, as it took more memory than a worker has")
-            return _end(self._codes[worker])
+            return _end(self._codes[process])
 
 
 def _end(code: int) -> End:

@@ -252,7 +252,7 @@ class Dispatch:
     def _died(self, task: _Task, outcome: KilledWorker) -> Iterator[Part]:
         """Workers died that computed one cell, or had it waiting."""
         (cell,) = task.cells
-        end = self._deaths.end_of(outcome.last_worker.address) if task.alone else UNSEEN
+        end = self._deaths.end_of(outcome.last_worker) if task.alone else UNSEEN
         workers = int(outcome.allowed_failures) + 1
         if self._blame.died(cell, workers, alone=task.alone, crashed=end.crashed):
             yield self._failed(cell, f"its worker died again and again; the last one {end.words}")
