@@ -7,26 +7,19 @@ where it is one, and else as null.
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from winit.findings.statements import tree_of
+from winit.sweep.schema import VIEWS
 
+_EXACT = 2**53
+"""Below it a float has every whole number."""
 _WIDTH = re.compile(r"\bwidth\b", re.IGNORECASE)
 _NUMBERS = {"INTEGER", "NUMERIC"}
-_COLUMNS = {
-    "width_first",
-    "width_last",
-    "input_width",
-    "depth",
-    "layer",
-    "fan_in",
-    "fan_out",
-    "outputs",
-    "batch",
-}
+_COLUMNS = {field.name for _, schema in VIEWS.values() for field in schema if pa.types.is_integer(field.type)}
 """Columns of whole numbers, beside which a width may stand."""
 _ARITHMETIC = {"+", "-", "*", "/", "//", "%", "^", "**"}
 _EQUAL = {"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_DISTINCT_FROM"}
@@ -71,8 +64,9 @@ def _place(node: Node) -> Place:
 
 
 def _digits(node: Node) -> str:
-    number = Decimal(node["literal"]["text"])
-    return f"{number.to_integral_value():f}" if number == number.to_integral_value() else str(number)
+    """A number as a width is written; one that no width has is only to be another text than all of them."""
+    number = float(node["literal"]["text"])
+    return str(int(number)) if number.is_integer() and abs(number) < _EXACT else str(number)
 
 
 def _meetings(tree: Any) -> Iterator[tuple[str, list[Node]]]:
