@@ -1,5 +1,6 @@
 """How a worker ended is known of every worker, also of one that its nanny did not know yet."""
 
+import asyncio
 import os
 import signal
 import time
@@ -9,7 +10,7 @@ import pytest
 from distributed.nanny import WorkerProcess
 
 from winit.sweep.cluster import open_cluster
-from winit.sweep.deaths import UNSEEN, Deaths
+from winit.sweep.deaths import UNSEEN, Deaths, _Obituary
 from winit.sweep.settings import ClusterSettings
 
 
@@ -63,6 +64,24 @@ def test_a_nanny_that_comes_later_tells_too(client):
         worker = last_worker(client, 3)
         assert worker.address != first
         assert deaths.end_of(worker).words == "exited with code 3"
+
+
+def test_a_nanny_that_is_gone_is_not_waited_for(client):
+    asked = []
+
+    class Counting(_Obituary):
+        def setup(self, nanny):
+            asked.append(nanny.process)
+            super().setup(nanny)
+
+    async def told_of_a_closed_one():
+        (nanny,) = client.cluster.workers.values()
+        await nanny.close()
+        Counting().setup(nanny)
+        await asyncio.sleep(0.3)
+
+    client.sync(told_of_a_closed_one)
+    assert asked == [None]
 
 
 def test_an_end_that_nobody_tells_of(client):

@@ -45,6 +45,8 @@ class _Obituary(NannyPlugin):
 
     def setup(self, nanny: Any) -> None:
         """Listen to the end of the process, which Dask keeps to itself."""
+        if nanny.status in (Status.closing, Status.closed, Status.failed):
+            return
         if nanny.process is None:  # a nanny is set up before it has a process, which it keeps from then on
             asyncio.get_running_loop().call_later(_SECONDS_UNTIL_PROCESS, self.setup, nanny)
             return
