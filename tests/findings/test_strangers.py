@@ -44,7 +44,8 @@ def theirs(tmp_path_factory):
     write_claims(results)
     text = f"import pathlib\npathlib.Path({str(told)!r}).touch()\n{MINE}"
     own.write_text(text)
-    (folder / "sitecustomize.py").write_text(text)
+    for name in ("plain.py", "sitecustomize.py"):
+        (folder / name).write_text(text)
     (folder / "package").mkdir()
     (folder / "package/__init__.py").write_text(text)
     # A plan as an older winit made it brought the text that is run.
@@ -95,7 +96,7 @@ def test_where_code_must_run_it_is_refused_with_the_mend(stranger, theirs, comma
     assert f"WINIT_ALLOW={theirs.folder}/own.py" in refused.output
 
 
-@pytest.mark.parametrize("label", ["own.py:law", "package:law", "package.module:law", "sitecustomize:law"])
+@pytest.mark.parametrize("label", ["own.py:law", "package:law", "package.module:law", "plain:law"])
 def test_a_command_that_is_started_in_the_folder_runs_nothing_of_it(stranger, theirs, monkeypatch, label):
     monkeypatch.chdir(theirs.folder)
     monkeypatch.syspath_prepend(str(theirs.folder))  # as `python -m winit` does
@@ -104,6 +105,13 @@ def test_a_command_that_is_started_in_the_folder_runs_nothing_of_it(stranger, th
         assert refused.exit_code != 0
         assert f"lies in the results folder {theirs.folder}" in refused.output
         assert "WINIT_ALLOW=" in refused.output
+
+
+def test_nor_does_one_that_names_what_python_itself_would_load(stranger, theirs, monkeypatch):
+    # Some systems have a module of this name already, which is then the one that is meant.
+    monkeypatch.chdir(theirs.folder)
+    monkeypatch.syspath_prepend(str(theirs.folder))
+    assert stranger("simulate", "sitecustomize:law", "relu").exit_code != 0
 
 
 def test_what_the_user_allows_is_run(theirs, tmp_path, monkeypatch):
